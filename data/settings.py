@@ -1,0 +1,75 @@
+"""Every key of the environment, read once, frozen, passed down."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from data.errors import InvalidSettings
+
+
+class Settings(BaseSettings):
+    """What an operator sets outside the database. Anything an editor may change is a row instead."""
+
+    model_config = SettingsConfigDict(env_prefix="NEWSBELL_", frozen=True, extra="ignore")
+
+    database_url: str = Field(
+        "sqlite:///var/newsbell.db", description="`sqlite:///path` or `postgresql+psycopg://user@host/name`"
+    )
+    host: str = Field("127.0.0.1", description="Address the API and console listen on")
+    port: int = Field(8000, ge=0, le=65535, description="Port of the API and console; 0 takes a free one")
+    sender: Literal["log", "fcm", "firebase"] = Field(
+        "log",
+        description="`log` prints each message instead of sending it; `fcm` sends; `firebase` uses send_each",
+    )
+    fcm_project: str = Field("demo-news", description="Firebase project id")
+    fcm_credentials: Path | None = Field(None, description="Service-account file of the Firebase project")
+    fcm_base_url: str = Field("https://fcm.googleapis.com", description="Where messages are posted")
+    log_format: Literal["text", "json"] = Field("text", description="Form of the log lines")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severity logged"
+    )
+    public_reads: bool = Field(
+        False, description="Serve the reader's pages and related articles without a key (the demo does)"
+    )
+    window_days: float = Field(
+        10.0, gt=0, le=3650, description="Articles this recent can be recommended in a for-you list"
+    )
+    refresh_s: float = Field(0.5, ge=0.05, le=60, description="How often a worker looks for changed rows")
+    fetch_timeout_s: float = Field(20.0, gt=0, le=600, description="Longest time one feed may take, in all")
+    fetch_max_bytes: int = Field(20_000_000, gt=0, description="Largest feed read, after decompression")
+    allow_private_addresses: bool = Field(
+        False, description="Fetch feeds from private and loopback addresses too"
+    )
+    tick_s: float = Field(30.0, ge=1, le=900, description="How often the scheduler looks for due campaigns")
+    dask: str | None = Field(None, description="Dask scheduler address for ranking many readers")
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: str) -> str:
+        if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("start it with sqlite:/// or postgresql+psycopg://")
+        return url
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the API listens beyond this machine."""
+        try:
+            return not ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host != "localhost"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment; InvalidSettings names the key and the mend."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise InvalidSettings("; ".join(_mend(item) for item in error.errors())) from None
+
+
+def _mend(item: object) -> str:
+    where = ".".join(str(part) for part in item["loc"])  # type: ignore[index]
+    return f"NEWSBELL_{where.upper()}: {item['msg']}"  # type: ignore[index]
