@@ -28,9 +28,7 @@ class Settings(BaseSettings):
     fcm_credentials: Path | None = Field(None, description="Service-account file of the Firebase project")
     fcm_base_url: str = Field("https://fcm.googleapis.com", description="Where messages are posted")
     log_format: Literal["text", "json"] = Field("text", description="Form of the log lines")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="Least severity logged"
-    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severity logged")
     public_reads: bool = Field(
         False, description="Serve the reader's pages and related articles without a key (the demo does)"
     )
@@ -40,9 +38,7 @@ class Settings(BaseSettings):
     refresh_s: float = Field(0.5, ge=0.05, le=60, description="How often a worker looks for changed rows")
     fetch_timeout_s: float = Field(20.0, gt=0, le=600, description="Longest time one feed may take, in all")
     fetch_max_bytes: int = Field(20_000_000, gt=0, description="Largest feed read, after decompression")
-    allow_private_addresses: bool = Field(
-        False, description="Fetch feeds from private and loopback addresses too"
-    )
+    allow_private_addresses: bool = Field(False, description="Fetch feeds from private and loopback addresses too")
     tick_s: float = Field(30.0, ge=1, le=900, description="How often the scheduler looks for due campaigns")
     dask: str | None = Field(None, description="Dask scheduler address for ranking many readers")
 

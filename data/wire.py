@@ -114,9 +114,7 @@ Line = Annotated[str, BeforeValidator(_one_line), StringConstraints(max_length=1
 Name = Annotated[str, BeforeValidator(_one_line), StringConstraints(min_length=1, max_length=200)]
 Text = Annotated[str, BeforeValidator(_clean), StringConstraints(max_length=1_000_000)]
 Url = Annotated[str, BeforeValidator(_url), StringConstraints(min_length=1, max_length=2_000)]
-IconUrl = Annotated[
-    str, StringConstraints(max_length=2_000, pattern=r"^(https?://|/static/|/[A-Za-z0-9_.-])")
-]
+IconUrl = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^(https?://|/static/|/[A-Za-z0-9_.-])")]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
 Zone = Annotated[str, BeforeValidator(_zone)]
 Topic = Annotated[str, BeforeValidator(_one_line), StringConstraints(min_length=1, max_length=100)]
@@ -212,9 +210,7 @@ class DeviceIn(Shape):
 
 def reasons(error: ValidationError) -> str:
     """A validation error as one line: `field: what is wrong`, joined by semicolons."""
-    return "; ".join(
-        f"{where_of(item)}: {item['msg'].removeprefix('Value error, ')}" for item in error.errors()
-    )
+    return "; ".join(f"{where_of(item)}: {item['msg'].removeprefix('Value error, ')}" for item in error.errors())
 
 
 def where_of(item: Any) -> str:
