@@ -1,0 +1,97 @@
+"""The one tokenizer of index, stories and search: script by script, folded, stemmed, without function words."""
+
+import re
+from threading import Lock
+
+import Stemmer
+
+from data.text.fold import fold
+from data.text.language import base_language
+from data.text.stopwords import STOP_WORDS
+
+_SNOWBALL = {
+    "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "english",
+    "es": "spanish", "et": "estonian", "eu": "basque", "fi": "finnish", "fr": "french", "ga": "irish",
+    "hi": "hindi", "hu": "hungarian", "hy": "armenian", "id": "indonesian", "it": "italian",
+    "lt": "lithuanian", "ne": "nepali", "nl": "dutch", "no": "norwegian", "pt": "portuguese",
+    "ro": "romanian", "ru": "russian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
+}  # fmt: skip
+# Scripts written without spaces, and Hangul, whose particles cling to the noun: overlapping pairs.
+_PAIRED = (
+    r"\u3005-\u3007\u3041-\u3096\u3099-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    r"\uf900-\ufaff\uac00-\ud7a3\u1100-\u11ff\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0edf\u1000-\u103f\u1780-\u17d3"
+    r"\U00020000-\U0003ffff"
+)
+# Indic vowel signs are no letters to `re`, though words are written with them.
+_LETTER = rf"(?:[^\W_{_PAIRED}]|[\u0900-\u0963\u0971-\u0d7f])"
+_TOKEN = re.compile(
+    rf"(?P<paired>[{_PAIRED}]+)|(?P<initials>\b(?:[^\W\d_]\.){{2,}})|(?P<number>\d+(?:[.,]\d+)+)|(?P<word>{_LETTER}+)"
+)
+_THOUSANDS = re.compile(r"[.,](?=\d{3}(?!\d))")
+_STEMS_KEPT = 400_000
+
+_stemmers: dict[str, Stemmer.Stemmer] = {}
+_stems: dict[str, dict[str, str]] = {}
+_lock = Lock()
+
+
+def has_stemmer(language: str) -> bool:
+    """Whether words of this language are stemmed; where they are not, pieces of words must do (see `vectors`)."""
+    return (base_language(language) or "") in _SNOWBALL
+
+
+def tokens(text: str, language: str) -> list[str]:
+    """The index terms of a text, in order, repetitions kept.
+
+    Words are folded, freed of the language's function words and stemmed where it has a stemmer; Han, kana,
+    Hangul, Thai and their like become overlapping pairs of characters; numbers stay. Runs of different
+    scripts in one text are treated each in its own way. An unknown language is neither stemmed nor stopped.
+    """
+    code = base_language(language) or ""
+    stems = _stems.get(code)
+    if stems is None:
+        stems = _stems.setdefault(code, {})
+    found: list[str] = []
+    for piece in _pieces(text):
+        if (stem := stems.get(piece)) is None:
+            stem = _stem(piece, code, stems)
+        if stem:
+            found.append(stem)
+    return found
+
+
+def words(text: str) -> list[str]:
+    """The folded words, numbers and character pairs of a text before stop words and stemming."""
+    return [piece for piece in _pieces(text) if piece]
+
+
+def _pieces(text: str) -> list[str]:
+    pieces: list[str] = []
+    for match in _TOKEN.finditer(fold(text)):
+        kind, piece = match.lastgroup, match.group()
+        if kind == "word":
+            pieces.append(piece)
+        elif kind == "paired":
+            pieces.extend(map("".join, zip(piece, piece[1:], strict=False)) if len(piece) > 1 else [piece])
+        elif kind == "number":
+            pieces.append(_THOUSANDS.sub("", piece))
+        else:
+            pieces.append(piece.replace(".", ""))
+    return pieces
+
+
+def _stem(piece: str, code: str, stems: dict[str, str]) -> str:
+    """The stem of one folded piece, remembered; empty for what carries no subject."""
+    if piece in STOP_WORDS.get(code, ()) or (len(piece) == 1 and piece.isalpha() and piece < "\u0370"):
+        stem = ""
+    elif code not in _SNOWBALL or not piece.isalpha():
+        stem = piece
+    else:
+        with _lock:  # a Snowball stemmer works in one buffer
+            if code not in _stemmers:
+                _stemmers[code] = Stemmer.Stemmer(_SNOWBALL[code], 0)
+            stem = _stemmers[code].stemWord(piece)
+    if len(stems) >= _STEMS_KEPT:
+        stems.clear()
+    stems[piece] = stem
+    return stem

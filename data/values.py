@@ -1,0 +1,205 @@
+"""What the store hands out: plain frozen values and numpy arrays, never rows that live in a session."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class PutResult:
+    """What became of a batch of articles; `rejected` holds (index in the batch, reason)."""
+
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+    rejected: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EventResult:
+    """What became of a batch of events; `rejected` holds (index in the batch, reason)."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    rejected: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """An outlet."""
+
+    id: int
+    key: str
+    name: str
+    icon_url: str | None
+    trust: float
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleText:
+    """What the index and the signals need of one article. Times are microseconds UTC; 0 means none."""
+
+    id: int
+    rev: int
+    title: str
+    summary: str
+    body: str
+    language: str
+    source_id: int  # 0: no source
+    category: str
+    topics: tuple[str, ...]
+    places: tuple[str, ...]
+    published_at_us: int
+    news_value: int  # 0: not judged by the desk
+    lifetime: str
+    embargo_until_us: int
+    retracted: bool
+    story_id: int  # 0: not assigned yet
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleRow:
+    """One article as a face shows it."""
+
+    id: int
+    key: str
+    url: str
+    title: str
+    summary: str
+    body: str
+    source: SourceRow | None
+    author: str | None
+    category: str | None
+    topics: tuple[str, ...]
+    places: tuple[str, ...]
+    language: str
+    image_url: str | None
+    published_at: datetime
+    updated_at: datetime | None
+    news_value: int | None
+    lifetime: str
+    embargo_until: datetime | None
+    retracted_at: datetime | None
+    story_id: int | None
+    rev: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderRow:
+    """One reader's choices. `id` 0 is a reader we have never seen."""
+
+    id: int
+    key: str
+    zone: str = "UTC"
+    language: str = "en"
+    push: bool = True
+    quiet_from: str = "22:00"
+    quiet_until: str = "07:00"
+    daily_cap: int = 4
+    followed_topics: tuple[str, ...] = ()
+    muted_topics: tuple[str, ...] = ()
+    muted_sources: tuple[str, ...] = ()
+    followed_stories: tuple[str, ...] = ()
+    muted_stories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """One active installation of the app."""
+
+    id: int
+    fid: str
+    reader_id: int
+    platform: str
+    token: str | None
+    language: str | None
+    is_test: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """What several readers did, newest first: reader i owns rows indptr[i]:indptr[i+1].
+
+    `kind` indexes `data.wire.EVENT_KINDS`; `at_us` is microseconds UTC; `dwell_s` is nan where not measured.
+    """
+
+    reader_id: IntArray  # (readers,)
+    indptr: IntArray  # (readers + 1,)
+    article_id: IntArray  # (events,)
+    at_us: IntArray  # (events,)
+    kind: NDArray[np.int8]  # (events,)
+    dwell_s: FloatArray  # (events,)
+
+    def of(self, row: int) -> "Histories":
+        """The history of the row-th reader alone."""
+        part = slice(int(self.indptr[row]), int(self.indptr[row + 1]))
+        return Histories(
+            self.reader_id[row : row + 1],
+            np.array([0, part.stop - part.start], np.int64),
+            self.article_id[part],
+            self.at_us[part],
+            self.kind[part],
+            self.dwell_s[part],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """Events in commit order since some batch number: what the popularity counters eat."""
+
+    last: int  # the highest batch number contained, or the one asked from
+    article_id: IntArray
+    reader_id: IntArray
+    at_us: IntArray
+    kind: NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class WeightRow:
+    """A version of one surface's weights."""
+
+    surface: str
+    version: int
+    weights: dict[str, float] = field(default_factory=dict)
+    options: dict[str, float] = field(default_factory=dict)
+    live: bool = True
+    author: str = "newsbell"
+    reason: str = ""
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRow:
+    """An editor's override, in effect or to come."""
+
+    id: int
+    kind: str
+    surface: str
+    target: str
+    target_key: str
+    strength: float
+    slot: int | None
+    starts_at: datetime
+    ends_at: datetime | None
+    author: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """What the last fetch of a feed address told."""
+
+    url: str
+    etag: str | None
+    last_modified: str | None
+    fetched_at: datetime | None
+    error: str | None
+
+
+StoryAssignments = Sequence[tuple[int, int]]  # (article id, story id)
