@@ -14,7 +14,7 @@ _SEPARATORS = re.compile(r"[\W_]+")
 
 
 def _accent_table() -> dict[int, str]:
-    table = {mark: "" for mark in _MARKS}
+    table = dict.fromkeys(_MARKS, "")
     for code in _LATIN_AND_GREEK:
         base = unicodedata.normalize("NFD", chr(code))
         if len(base) > 1 and not unicodedata.combining(base[0]):

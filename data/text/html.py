@@ -5,15 +5,14 @@ from html import unescape
 
 from lxml import etree
 
-_HIDDEN = frozenset(
-    "script style template noscript iframe object embed head title svg math canvas audio video select "
-    "textarea button nav".split()
-)
-_BLOCKS = frozenset(
-    "address article aside blockquote body br center dd details dialog dir div dl dt fieldset figcaption figure "
-    "footer form h1 h2 h3 h4 h5 h6 header hr html li main menu ol option p pre section summary table tbody "
-    "td tfoot th thead tr ul".split()
-)
+_HIDDEN_TAGS = """
+audio button canvas embed head iframe math nav noscript object script select style svg template textarea title video
+"""
+_BLOCK_TAGS = """
+address article aside blockquote body br center dd details dialog dir div dl dt fieldset figcaption figure footer form
+h1 h2 h3 h4 h5 h6 header hr html li main menu ol option p pre section summary table tbody td tfoot th thead tr ul
+"""
+_HIDDEN, _BLOCKS = frozenset(_HIDDEN_TAGS.split()), frozenset(_BLOCK_TAGS.split())
 _MARKUP = re.compile(r"[<&]")
 _TAG = re.compile(r"<[^>]*>")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")

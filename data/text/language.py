@@ -9,10 +9,16 @@ UNDETERMINED: Final = "und"
 _SHORT_LETTERS = 24  # below this many letters the byte statistics of py3langid are guesses
 _SURE_NATS = 8.0  # how much likelier another language must be before a feed's own word is overruled
 _SAMPLE_CHARACTERS = 4000
+_LATIN_TAGS = "af az ca cs cy da de en es et eu fi fr ga hr hu id is it lt lv ms nl no pl pt ro sk sl sq sv sw tl tr vi"
+_LATIN = frozenset(_LATIN_TAGS.split())
+_LETTERS = 24  # below this many letters the byte statistics of py3langid are guesses
+_SURE_NATS = 8.0  # how much likelier another language must be before a feed's own word is overruled
+_SAMPLE_CHARACTERS = 4000
 _LATIN_CHOICE = frozenset(
     "af az ca cs cy da de en es et eu fi fr ga hr hu id is it lt lv ms nl no pl pt ro sk sl sq sv sw tl tr vi".split()
 )
 _LETTERS = re.compile(r"[^\W\d_]")
+_LATIN_LETTERS = re.compile(r"[a-zA-Z\u00c0-\u024f]")
 _KANA = re.compile(r"[\u3041-\u30ff\u31f0-\u31ff\uff66-\uff9f]")
 _SCRIPTS = (
     ("ko", re.compile(r"[\uac00-\ud7a3\u1100-\u11ff]")),
@@ -36,7 +42,8 @@ def detect_language(text: str, hint: str | None = None) -> str:
     """The language of a text as a two-letter code (``en``, ``da``, ``ja``), or ``und`` when it has no letters.
 
     The script decides where only one language we serve uses it. A hint (what the feed claims) wins on short
-    texts and whenever the detector is not clearly of another opinion.
+    texts and whenever the detector is not clearly of another opinion; a few plain letters without a hint are
+    taken for English.
     """
     sample, claimed = text[:_SAMPLE_CHARACTERS], base_language(hint)
     letters = len(_LETTERS.findall(sample))
@@ -58,16 +65,18 @@ def _by_script(sample: str, letters: int, claimed: str | None) -> str | None:
 
 
 def _by_statistics(sample: str, letters: int, claimed: str | None) -> str:
-    if claimed and letters < _SHORT_LETTERS:
+    short = letters < _SHORT_LETTERS
+    if claimed and short:
         return claimed
+    prior = claimed or ("en" if short and sample.isascii() else None)
     scores = [(_NAMES.get(language, language), float(score)) for language, score in py3langid.rank(sample)]
-    if sample.isascii() or _mostly_latin(sample, letters):
-        scores = [pair for pair in scores if pair[0] in _LATIN_CHOICE or pair[0] == claimed]
+    if _mostly_latin(sample, letters):
+        scores = [pair for pair in scores if pair[0] in _LATIN or pair[0] == prior]
     best, best_score = scores[0]
-    claimed_score = dict(reversed(scores)).get(claimed or "")
-    sure = claimed_score is None or best_score - claimed_score > _SURE_NATS
-    return best if claimed is None or sure else claimed
+    prior_score = dict(reversed(scores)).get(prior or "")
+    sure = prior_score is None or best_score - prior_score > _SURE_NATS
+    return best if prior is None or sure else prior
 
 
 def _mostly_latin(sample: str, letters: int) -> bool:
-    return 2 * sum(c < "\u0250" for c in _LETTERS.findall(sample)) > letters
+    return sample.isascii() or 2 * len(_LATIN_LETTERS.findall(sample)) > letters

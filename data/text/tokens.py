@@ -1,6 +1,7 @@
 """The one tokenizer of index, stories and search: script by script, folded, stemmed, without function words."""
 
 import re
+from itertools import pairwise
 from threading import Lock
 
 import Stemmer
@@ -72,7 +73,7 @@ def _pieces(text: str) -> list[str]:
         if kind == "word":
             pieces.append(piece)
         elif kind == "paired":
-            pieces.extend(map("".join, zip(piece, piece[1:], strict=False)) if len(piece) > 1 else [piece])
+            pieces.extend(map("".join, pairwise(piece)) if len(piece) > 1 else [piece])
         elif kind == "number":
             pieces.append(_THOUSANDS.sub("", piece))
         else:
