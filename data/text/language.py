@@ -11,12 +11,6 @@ _SURE_NATS = 8.0  # how much likelier another language must be before a feed's o
 _SAMPLE_CHARACTERS = 4000
 _LATIN_TAGS = "af az ca cs cy da de en es et eu fi fr ga hr hu id is it lt lv ms nl no pl pt ro sk sl sq sv sw tl tr vi"
 _LATIN = frozenset(_LATIN_TAGS.split())
-_LETTERS = 24  # below this many letters the byte statistics of py3langid are guesses
-_SURE_NATS = 8.0  # how much likelier another language must be before a feed's own word is overruled
-_SAMPLE_CHARACTERS = 4000
-_LATIN_CHOICE = frozenset(
-    "af az ca cs cy da de en es et eu fi fr ga hr hu id is it lt lv ms nl no pl pt ro sk sl sq sv sw tl tr vi".split()
-)
 _LETTERS = re.compile(r"[^\W\d_]")
 _LATIN_LETTERS = re.compile(r"[a-zA-Z\u00c0-\u024f]")
 _KANA = re.compile(r"[\u3041-\u30ff\u31f0-\u31ff\uff66-\uff9f]")
