@@ -1,0 +1,166 @@
+"""Articles in and out."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select, update
+
+from data.clock import micros
+from data.errors import NotFound
+from data.models import Article, ArticleName, Source
+from data.store.database import Database, bump, chunks, count, table
+from data.store.prepare import prepare
+from data.store.upsert import Upsert
+from data.values import ArticleRow, ArticleText, PutResult, SourceRow
+from data.wire import ArticleIn
+
+ARTICLES, NAMES, SOURCES = table(Article), table(ArticleName), table(Source)
+_TEXT_COLUMNS = [
+    ARTICLES.c[name.removesuffix("_us")] for name in ArticleText.__dataclass_fields__ if name != "retracted"
+]
+_TEXT_COLUMNS.append(ARTICLES.c.retracted_at)
+
+
+class Articles(Database):
+    """Everything about articles and their sources."""
+
+    def put_articles(self, batch: Sequence[ArticleIn], *, now: datetime) -> PutResult:
+        """Write a batch in one transaction: new, changed or the same.
+
+        The same article is found by key, by canonical URL or by the text itself; it keeps its id. An article that was
+        retracted stays retracted. Text and language are prepared before the transaction begins.
+        """
+        prepared = [prepare(article) for article in batch]
+        if not prepared:
+            return PutResult()
+        with self.transaction() as connection:
+            return Upsert(connection, self.insert, prepared, now).run()
+
+    def retract_article(self, key: str, *, now: datetime) -> None:
+        """Take an article off every surface, for good. NotFound if nobody knows the key; twice is harmless."""
+        with self.transaction() as connection:
+            rev = bump(connection, "article")
+            wanted = select(NAMES.c.article_id).where(NAMES.c.name == f"key:{key}").scalar_subquery()
+            found = connection.execute(
+                update(ARTICLES)
+                .where(ARTICLES.c.id == wanted)
+                .values(retracted_at=func.coalesce(ARTICLES.c.retracted_at, micros(now)), rev=rev)
+            )
+            if not found.rowcount:
+                raise NotFound(f"no article {key!r}; check the id, or put the article first")
+
+    def article_ids(self, keys: Iterable[str]) -> dict[str, int]:
+        """Our number of each key that is known, under any name the article came by."""
+        found: dict[str, int] = {}
+        with self.reading() as connection:
+            for part in chunks([f"key:{key}" for key in keys]):
+                rows = connection.execute(select(NAMES.c.name, NAMES.c.article_id).where(NAMES.c.name.in_(part)))
+                found.update((row.name.removeprefix("key:"), row.article_id) for row in rows)
+        return found
+
+    def article(self, key: str) -> ArticleRow:
+        """One article by any of its keys; NotFound if nobody knows it."""
+        found = self.articles(self.article_ids([key]).values())
+        if not found:
+            raise NotFound(f"no article {key!r}; check the id, or put the article first")
+        return found[0]
+
+    def articles(self, ids: Iterable[int]) -> list[ArticleRow]:
+        """Articles in the order asked; unknown ids are left out."""
+        wanted = [int(one) for one in ids]
+        found: dict[int, ArticleRow] = {}
+        with self.reading() as connection:
+            for part in chunks(wanted):
+                query = _with_source().where(ARTICLES.c.id.in_(part))
+                found.update((row.id, article_row(row)) for row in connection.execute(query))
+        return [found[one] for one in wanted if one in found]
+
+    def article_texts(
+        self, since_rev: int, *, limit: int = 1_000, published_after: datetime | None = None
+    ) -> list[ArticleText]:
+        """What changed after `since_rev`, oldest change first, at most `limit`."""
+        query = select(*_TEXT_COLUMNS).where(ARTICLES.c.rev > since_rev).order_by(ARTICLES.c.rev).limit(limit)
+        if published_after is not None:
+            query = query.where(ARTICLES.c.published_at > published_after)
+        with self.reading() as connection:
+            return [_article_text(row) for row in connection.execute(query)]
+
+    def article_rev(self) -> int:
+        """The last change number; cheap enough to poll."""
+        with self.reading() as connection:
+            return count(connection, "article")
+
+    def count_articles(self) -> int:
+        """How many articles there are, retracted ones included."""
+        with self.reading() as connection:
+            return int(connection.execute(select(func.count()).select_from(ARTICLES)).scalar_one())
+
+    def newest_keys(self, limit: int) -> list[str]:
+        """Keys of the newest articles that are not retracted."""
+        query = select(ARTICLES.c.key).where(ARTICLES.c.retracted_at.is_(None))
+        with self.reading() as connection:
+            return list(connection.execute(query.order_by(ARTICLES.c.published_at.desc()).limit(limit)).scalars())
+
+    def sources(self) -> dict[int, SourceRow]:
+        """Every outlet by our number."""
+        with self.reading() as connection:
+            rows = connection.execute(select(SOURCES))
+            return {row.id: SourceRow(row.id, row.key, row.name, row.icon_url, row.trust) for row in rows}
+
+
+def _with_source() -> Select[Any]:
+    columns = (SOURCES.c.key, SOURCES.c.name, SOURCES.c.icon_url, SOURCES.c.trust)
+    labelled = [column.label(f"source_{column.name}") for column in columns]
+    return select(ARTICLES, *labelled).outerjoin(SOURCES, ARTICLES.c.source_id == SOURCES.c.id)
+
+
+def article_row(row: Row[Any]) -> ArticleRow:
+    """A joined row as a value."""
+    source = None
+    if row.source_id is not None:
+        source = SourceRow(row.source_id, row.source_key, row.source_name, row.source_icon_url, row.source_trust)
+    return ArticleRow(
+        id=row.id,
+        key=row.key,
+        url=row.url,
+        title=row.title,
+        summary=row.summary,
+        body=row.body,
+        source=source,
+        author=row.author,
+        category=row.category,
+        topics=tuple(row.topics),
+        places=tuple(row.places),
+        language=row.language,
+        image_url=row.image_url,
+        published_at=row.published_at,
+        updated_at=row.updated_at,
+        news_value=row.news_value,
+        lifetime=row.lifetime,
+        embargo_until=row.embargo_until,
+        retracted_at=row.retracted_at,
+        story_id=row.story_id,
+        rev=row.rev,
+    )
+
+
+def _article_text(row: Row[Any]) -> ArticleText:
+    return ArticleText(
+        id=row.id,
+        rev=row.rev,
+        title=row.title,
+        summary=row.summary,
+        body=row.body,
+        language=row.language,
+        source_id=row.source_id or 0,
+        category=row.category or "",
+        topics=tuple(row.topics),
+        places=tuple(row.places),
+        published_at_us=micros(row.published_at),
+        news_value=row.news_value or 0,
+        lifetime=row.lifetime,
+        embargo_until_us=micros(row.embargo_until) if row.embargo_until else 0,
+        retracted=row.retracted_at is not None,
+        story_id=row.story_id or 0,
+    )

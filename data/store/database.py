@@ -1,0 +1,167 @@
+"""The connection: one engine, two kinds of transaction, the same promises on SQLite and PostgreSQL."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
+from sqlmodel import SQLModel
+
+from data import migrate
+from data.errors import DatabaseNotReady, InvalidSettings
+from data.models import Counter
+
+T = TypeVar("T")
+CHUNK = 5_000  # identifiers in one IN list: well below both databases' limits
+
+
+def table(model: type[SQLModel]) -> Any:
+    """The Core table of a model: bulk paths never build ORM objects."""
+    return model.__table__  # type: ignore[attr-defined]
+
+
+def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
+    """`values` in slices of at most `size`."""
+    return (values[start : start + size] for start in range(0, len(values), size))
+
+
+class Database:
+    """An engine with `transaction()` for writers and `reading()` for readers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Connect lazily; nothing is created but the folder of a SQLite file. Raises InvalidSettings on a bad URL."""
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            raise InvalidSettings(
+                f"{url[:20]!r}... is no database URL; write sqlite:///var/newsbell.db or postgresql+psycopg://host/name"
+            ) from None
+        if parsed.get_backend_name() == "sqlite":
+            return cls(_sqlite_engine(url, parsed.database))
+        return cls(create_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True))
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def is_postgres(self) -> bool:
+        return self.engine.dialect.name == "postgresql"
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A writer: everything inside is committed together or not at all."""
+        with self._connection() as connection:
+            connection.execution_options(newsbell_write=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A reader: sees one consistent state on SQLite, committed rows on PostgreSQL."""
+        with self._connection() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        try:
+            connection = self.engine.connect()
+        except OperationalError as error:
+            raise DatabaseNotReady(
+                f"cannot reach the database ({_first_line(error)}); check NEWSBELL_DATABASE_URL"
+            ) from error
+        with connection:
+            try:
+                yield connection
+            except (OperationalError, ProgrammingError) as error:
+                if _is_missing_table(error):
+                    raise DatabaseNotReady("the database has no Newsbell tables yet; run `newsbell init`") from error
+                raise
+
+    def insert(self, model: type[SQLModel]) -> postgresql.Insert | sqlite.Insert:
+        """An INSERT that knows ON CONFLICT on this database."""
+        return postgresql.insert(table(model)) if self.is_postgres else sqlite.insert(table(model))
+
+    def migrate(self) -> list[str]:
+        """Create or bring the tables up to date; returns the revisions that ran. Safe to run from many processes."""
+        with self.transaction() as connection:
+            return migrate.upgrade(connection)
+
+    def check(self) -> None:
+        """Raise DatabaseNotReady unless the tables are exactly those of this program."""
+        with self.reading() as connection:
+            have, want = migrate.revision(connection), migrate.head()
+        if have is None:
+            raise DatabaseNotReady("the database has no Newsbell tables yet; run `newsbell init`")
+        if have != want:
+            raise DatabaseNotReady(
+                f"the database is at revision {have}, this program needs {want}; run `newsbell init`"
+            )
+
+
+def bump(connection: Connection, name: str, by: int = 1) -> int:
+    """Take `by` numbers from a counter and return the first.
+
+    The row stays locked until commit, so whoever sees a number also sees everything with a smaller one: that is
+    what lets another process poll `rev > last` and miss nothing.
+    """
+    counters = table(Counter)
+    last = connection.execute(
+        update(counters).where(counters.c.name == name).values(value=counters.c.value + by).returning(counters.c.value)
+    ).scalar_one()
+    return int(last) - by + 1
+
+
+def count(connection: Connection, name: str) -> int:
+    """The last number taken from a counter."""
+    counters = table(Counter)
+    return int(connection.execute(select(counters.c.value).where(counters.c.name == name)).scalar_one())
+
+
+def where_in(column: Any, values: Iterable[Any]) -> Any:
+    """`column IN values`, as the dialect writes it best."""
+    return column.in_(list(values))
+
+
+def _sqlite_engine(url: str, path: str | None) -> Engine:
+    if not path or path == ":memory:":
+        raise InvalidSettings("an in-memory database cannot be shared; name a file, like sqlite:///var/newsbell.db")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+    event.listen(engine, "connect", _sqlite_connect)
+    event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _sqlite_connect(dbapi: Any, _: Any) -> None:
+    dbapi.isolation_level = None  # the driver must not open transactions of its own
+    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        dbapi.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    # A writer that begins as a reader can be refused half-way when another writer came first.
+    write = connection.get_execution_options().get("newsbell_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _is_missing_table(error: DBAPIError) -> bool:
+    text = str(error.orig).lower()
+    return "no such table" in text or ("relation" in text and "does not exist" in text)
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0][:200] if error.orig else "no answer"
