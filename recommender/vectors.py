@@ -1,0 +1,371 @@
+"""Articles as vectors: a vocabulary epoch learns word weights from the news stream and encodes any text.
+
+Three views of a text are kept apart, because each fails where another does not: words (exact and explainable),
+pieces of words (other inflections and spellings), and a latent space of the recent window (other words, same subject).
+"""
+
+import json
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.utils.extmath import randomized_svd
+
+from data.text import has_stemmer, tokens
+
+Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.intp]
+_PIECES_CACHED = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What of an article is compared; plain text, language as ``data.text.detect_language`` names it."""
+
+    title: str
+    summary: str = ""
+    body: str = ""
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class VectorSettings:
+    """How texts become vectors; an epoch remembers the settings it was fitted with."""
+
+    title_times: int = 2
+    lead_characters: int = 2_400
+    title_characters: int = 1_000
+    shortest_piece: int = 3
+    longest_piece: int = 5
+    piece_buckets: int = 1 << 18
+    rank: int = 200
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """How much each view counts in a similarity; views that one of two texts lacks are left out of the mean."""
+
+    words: float = 0.4
+    pieces: float = 0.3
+    dense: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """n encoded texts; every row of every part has length 1, or is zero where the text offers nothing.
+
+    ``words`` (n, terms) float32: tf-idf of stems, the part an inverted index can search. ``pieces`` (n, buckets)
+    float32: tf-idf of hashed character n-grams of the title. ``dense`` (n, r) float32: LSA of the window, or None.
+    Widths of ``words`` only grow within one epoch; rows of different widths may be compared and joined.
+    """
+
+    words: sparse.csr_matrix
+    pieces: sparse.csr_matrix
+    dense: Floats | None
+
+    def __len__(self) -> int:
+        return int(self.words.shape[0])
+
+    def rows(self, indices: Indices | npt.NDArray[np.bool_] | slice | list[int]) -> "Vectors":
+        """The texts at these positions (an array, a boolean mask or a slice), in this order."""
+        dense = None if self.dense is None else self.dense[indices]
+        return Vectors(self.words[indices], self.pieces[indices], dense)
+
+
+def concat(parts: Sequence[Vectors]) -> Vectors:
+    """All texts of the parts of one epoch below each other; at least one part."""
+    width = max(part.words.shape[1] for part in parts)
+    latent = [part.dense for part in parts if part.dense is not None]
+    return Vectors(
+        sparse.vstack([widen(part.words, width) for part in parts], format="csr"),
+        sparse.vstack([part.pieces for part in parts], format="csr"),
+        np.vstack(latent) if len(latent) == len(parts) else None,
+    )
+
+
+def widen(matrix: sparse.csr_matrix, width: int) -> sparse.csr_matrix:
+    """The same rows with columns up to ``width``; shares memory, never narrows."""
+    if matrix.shape[1] >= width:
+        return matrix
+    return sparse.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], width))
+
+
+def similarity(queries: Vectors, others: Vectors, blend: Blend | None = None) -> Floats:
+    """Blended cosine of every query with every other text: (q, n) float32 in [-1, 1], in practice [0, 1].
+
+    The weighted mean runs over the views both texts have, so a Chinese text (no pieces) or an unknown word
+    (no latent direction) is judged by the rest. Two texts without any common view score 0.
+    """
+    mix = blend or Blend()
+    width = max(queries.words.shape[1], others.words.shape[1])
+    total = np.zeros((len(queries), len(others)), dtype=np.float32)
+    weight = np.zeros_like(total)
+    views: list[tuple[float, Any, Any]] = [
+        (mix.words, widen(queries.words, width), widen(others.words, width)),
+        (mix.pieces, queries.pieces, others.pieces),
+    ]
+    if queries.dense is not None and others.dense is not None:
+        views.append((mix.dense, queries.dense, others.dense))
+    for share, ours, theirs in views:
+        if share:
+            product = ours @ theirs.T
+            total += share * (product.toarray() if sparse.issparse(product) else product)
+            weight += share * np.outer(_present(ours), _present(theirs))
+    return np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
+
+
+def _present(rows: Any) -> Floats:
+    """1 for every row that is not empty, 0 for the others: (n,)."""
+    filled = np.diff(rows.indptr) > 0 if sparse.issparse(rows) else rows.any(axis=1)
+    return np.asarray(filled, dtype=np.float32)
+
+
+class Epoch:
+    """A vocabulary with the weights learned when it was fitted; it may grow, its weights never change.
+
+    Words first seen after the fit get a new column and the weight of a word in no text, so breaking names match
+    at once and older rows stay valid. Safe to use from several threads.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocabulary: Iterable[str],
+        word_idf: Floats,
+        piece_idf: Floats,
+        projection: Floats | None,
+        document_count: int,
+        settings: VectorSettings,
+    ) -> None:
+        """Assemble an epoch; use ``fit`` or ``load``. ``projection`` is (terms or terms + buckets, r)."""
+        self.settings = settings
+        self.document_count = document_count
+        self._terms = list(vocabulary)
+        self._columns = {term: column for column, term in enumerate(self._terms)}
+        self._word_idf, self._piece_idf, self._projection = word_idf, piece_idf, projection
+        self._unseen_idf = np.float32(np.log(1 + document_count) + 1)
+        self._pieces: dict[str, npt.NDArray[np.int32]] = {}
+        self._lock = Lock()
+
+    @classmethod
+    def fit(
+        cls,
+        documents: Sequence[Document],
+        settings: VectorSettings | None = None,
+        background: Sequence[Document] = (),
+    ) -> Self:
+        """Learn from the recent window: idf ``ln((1 + n) / (1 + df)) + 1`` and the latent space (truncated SVD).
+
+        ``background`` is older news of the same stream: it sharpens the idf, not the latent space. An epoch of no
+        documents is valid: everything is unseen then.
+        """
+        options = settings or VectorSettings()
+        count = len(documents) + len(background)
+        empty = np.zeros(0, dtype=np.float32)
+        draft = cls(
+            vocabulary=(),
+            word_idf=empty,
+            piece_idf=np.zeros(options.piece_buckets, dtype=np.float32),
+            projection=None,
+            document_count=count,
+            settings=options,
+        )
+        words, pieces = draft._count(documents)
+        more_words, more_pieces = draft._count(background)
+        terms = len(draft._terms)
+        word_df = _document_frequency(words, terms) + _document_frequency(more_words, terms)
+        piece_df = _document_frequency(pieces, options.piece_buckets) + _document_frequency(
+            more_pieces, options.piece_buckets
+        )
+        draft._word_idf, draft._piece_idf = _smooth_idf(word_df, count), _smooth_idf(piece_df, count)
+        draft._projection = draft._learn_projection(documents, widen(words, terms), pieces)
+        return draft
+
+    def encode(self, documents: Sequence[Document]) -> Vectors:
+        """The vectors of these texts, in order; encoding them together or one by one gives the same rows."""
+        words, pieces = self._count(documents)
+        weighted, weighted_pieces = self._weigh(words, pieces)
+        return Vectors(weighted, weighted_pieces, self._project(documents, weighted, weighted_pieces))
+
+    def terms(self, columns: Iterable[int]) -> list[str]:
+        """The stems behind columns of ``Vectors.words``."""
+        return [self._terms[column] for column in columns]
+
+    @property
+    def width(self) -> int:
+        """How many columns ``words`` has by now."""
+        return len(self._terms)
+
+    def save(self, path: Path) -> None:
+        """Write the epoch, grown vocabulary included, as one npz file without pickled objects."""
+        with self._lock:
+            vocabulary = "\n".join(self._terms)
+        arrays: dict[str, Any] = {
+            "vocabulary": np.frombuffer(vocabulary.encode(), dtype=np.uint8),
+            "settings": np.frombuffer(json.dumps(asdict(self.settings)).encode(), dtype=np.uint8),
+            "document_count": np.int64(self.document_count),
+            "word_idf": self._word_idf,
+            "piece_idf": self._piece_idf,
+        }
+        if self._projection is not None:
+            arrays["projection"] = self._projection
+        with path.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what ``save`` wrote."""
+        with np.load(path, allow_pickle=False) as arrays:
+            vocabulary = arrays["vocabulary"].tobytes().decode()
+            return cls(
+                vocabulary=vocabulary.split("\n") if vocabulary else (),
+                word_idf=arrays["word_idf"],
+                piece_idf=arrays["piece_idf"],
+                projection=arrays.get("projection"),
+                document_count=int(arrays["document_count"]),
+                settings=VectorSettings(**json.loads(arrays["settings"].tobytes())),
+            )
+
+    def _count(self, documents: Sequence[Document]) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+        """Raw counts: words (n, width by now) and pieces (n, buckets)."""
+        ends, columns, counts = [0], list[int](), list[int]()
+        piece_ends, pieces = [0], list[npt.NDArray[np.int32]]()
+        for document in documents:
+            title, rest = self._read(document)
+            tally = Counter(title * self.settings.title_times)
+            tally.update(rest)
+            columns.extend(self._columns_of(tally))
+            counts.extend(tally.values())
+            ends.append(len(columns))
+            pieces.extend(map(self._pieces_of, title or rest))
+            piece_ends.append(piece_ends[-1] + sum(map(len, pieces[len(pieces) - len(title or rest) :])))
+        words = sparse.csr_matrix(
+            (np.array(counts, dtype=np.float32), np.array(columns, dtype=np.int32), np.array(ends, dtype=np.int32)),
+            shape=(len(documents), self.width),
+        )
+        return words, _bucket_counts(pieces, piece_ends, self.settings.piece_buckets)
+
+    def _read(self, document: Document) -> tuple[list[str], list[str]]:
+        limit = self.settings.lead_characters
+        lead = f"{document.summary}\n{document.body[:limit]}"[:limit]
+        title = document.title[: self.settings.title_characters]
+        return tokens(title, document.language), tokens(lead, document.language)
+
+    def _columns_of(self, terms: Iterable[str]) -> list[int]:
+        found = [self._columns.get(term, -1) for term in terms]
+        if -1 not in found:
+            return found
+        with self._lock:
+            for place, term in enumerate(terms):
+                if found[place] < 0 and term not in self._columns:
+                    # The name first, the lookup second: a reader that finds the column can name it.
+                    self._terms.append(term)
+                    self._columns[term] = found[place] = len(self._terms) - 1
+                elif found[place] < 0:
+                    found[place] = self._columns[term]
+        return found
+
+    def _pieces_of(self, term: str) -> npt.NDArray[np.int32]:
+        """Hashed character n-grams of a stem; none for pairs of CJK characters, which are pieces already."""
+        if (known := self._pieces.get(term)) is not None:
+            return known
+        options, padded = self.settings, f" {term} "
+        grams = (
+            padded[start : start + size]
+            for size in range(options.shortest_piece, options.longest_piece + 1)
+            for start in range(len(padded) - size + 1)
+        )
+        spelled = () if term[0] >= "\u0e00" else grams
+        # crc32 and not hash(): the same in every process.
+        buckets = np.fromiter((zlib.crc32(gram.encode()) % options.piece_buckets for gram in spelled), dtype=np.int32)
+        if len(self._pieces) > _PIECES_CACHED:
+            self._pieces = {}
+        self._pieces[term] = buckets
+        return buckets
+
+    def _weigh(
+        self, words: sparse.csr_matrix, pieces: sparse.csr_matrix
+    ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+        fitted = len(self._word_idf)
+        idf = np.full(words.shape[1], self._unseen_idf, dtype=np.float32)
+        idf[:fitted] = self._word_idf[: len(idf)]
+        return _tf_idf(words, idf), _tf_idf(pieces, self._piece_idf)
+
+    def _learn_projection(
+        self, documents: Sequence[Document], words: sparse.csr_matrix, pieces: sparse.csr_matrix
+    ) -> Floats | None:
+        weighted, weighted_pieces = self._weigh(words, pieces)
+        spelled = _judged_by_pieces(documents, weighted_pieces)
+        features = _latent_features(weighted, weighted_pieces, spelled, with_pieces=bool(spelled.any()))
+        rank = min(self.settings.rank, min(features.shape) - 1)
+        if rank < 1 or not features.nnz:
+            return None
+        _, _, directions = randomized_svd(features, rank, n_iter=5, random_state=self.settings.seed)
+        return np.ascontiguousarray(directions.T, dtype=np.float32)
+
+    def _project(
+        self, documents: Sequence[Document], words: sparse.csr_matrix, pieces: sparse.csr_matrix
+    ) -> Floats | None:
+        """LSA coordinates (n, r), each row of length 1; stems unseen at the fit have no direction."""
+        if self._projection is None:
+            return None
+        fitted = len(self._word_idf)
+        known = widen(words, fitted)[:, :fitted]
+        with_pieces = len(self._projection) > fitted
+        spelled = _judged_by_pieces(documents, pieces) & with_pieces
+        latent = _latent_features(known, pieces, spelled, with_pieces=with_pieces) @ self._projection
+        lengths = np.linalg.norm(latent, axis=1, keepdims=True)
+        unit = np.divide(latent, lengths, out=np.zeros_like(latent), where=lengths > 1e-6)
+        return np.asarray(unit, dtype=np.float32)
+
+
+def _bucket_counts(pieces: Sequence[npt.NDArray[np.int32]], ends: Sequence[int], buckets: int) -> sparse.csr_matrix:
+    columns = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
+    counts = sparse.csr_matrix(
+        (np.ones(len(columns), dtype=np.float32), columns, np.asarray(ends)), shape=(len(ends) - 1, buckets)
+    )
+    counts.sum_duplicates()
+    return counts
+
+
+def _document_frequency(counts: sparse.csr_matrix, width: int) -> npt.NDArray[np.int64]:
+    return np.bincount(counts.indices, minlength=width)
+
+
+def _smooth_idf(df: npt.NDArray[np.int64], count: int) -> Floats:
+    """``TfidfTransformer(smooth_idf=True)``: as if one more text held every term."""
+    return (np.log((1 + count) / (1 + df)) + 1).astype(np.float32)
+
+
+def _tf_idf(counts: sparse.csr_matrix, idf: Floats) -> sparse.csr_matrix:
+    """Sublinear tf times idf, rows of length 1; empty rows stay empty."""
+    weighted = counts.copy()
+    weighted.data = (1 + np.log(counts.data)) * idf[counts.indices]
+    lengths = np.sqrt(weighted.multiply(weighted).sum(axis=1)).A1
+    weighted.data /= np.repeat(np.where(lengths > 0, lengths, 1), np.diff(counts.indptr)).astype(np.float32)
+    return weighted
+
+
+def _judged_by_pieces(documents: Sequence[Document], pieces: sparse.csr_matrix) -> npt.NDArray[np.bool_]:
+    """Which texts enter the latent space by pieces of words: those whose language we cannot stem, (n,)."""
+    unstemmed = np.fromiter((not has_stemmer(document.language) for document in documents), dtype=bool)
+    return np.logical_and(unstemmed, np.diff(pieces.indptr) > 0)
+
+
+def _latent_features(
+    words: sparse.csr_matrix, pieces: sparse.csr_matrix, spelled: npt.NDArray[np.bool_], *, with_pieces: bool
+) -> sparse.csr_matrix:
+    """Words for stemmed languages, pieces for the others, side by side: (n, terms [+ buckets])."""
+    if not with_pieces:
+        return words
+    by_words = sparse.diags((~spelled).astype(np.float32)) @ words
+    by_pieces = sparse.diags(spelled.astype(np.float32)) @ pieces
+    return sparse.hstack([by_words, by_pieces], format="csr")
