@@ -109,15 +109,16 @@ def _url(value: Any) -> Any:
 
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
-Identifier = Annotated[str, BeforeValidator(_one_line), StringConstraints(min_length=1, max_length=200)]
-Line = Annotated[str, BeforeValidator(_one_line), StringConstraints(max_length=1_000)]
-Name = Annotated[str, BeforeValidator(_one_line), StringConstraints(min_length=1, max_length=200)]
-Text = Annotated[str, BeforeValidator(_clean), StringConstraints(max_length=1_000_000)]
-Url = Annotated[str, BeforeValidator(_url), StringConstraints(min_length=1, max_length=2_000)]
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200), BeforeValidator(_one_line)]
+Line = Annotated[str, StringConstraints(max_length=1_000), BeforeValidator(_one_line)]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=1_000), BeforeValidator(_one_line)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), BeforeValidator(_one_line)]
+Text = Annotated[str, StringConstraints(max_length=1_000_000), BeforeValidator(_clean)]
+Url = Annotated[str, StringConstraints(min_length=1, max_length=2_000), BeforeValidator(_url)]
 IconUrl = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^(https?://|/static/|/[A-Za-z0-9_.-])")]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
 Zone = Annotated[str, BeforeValidator(_zone)]
-Topic = Annotated[str, BeforeValidator(_one_line), StringConstraints(min_length=1, max_length=100)]
+Topic = Annotated[str, StringConstraints(min_length=1, max_length=100), BeforeValidator(_one_line)]
 
 
 class Shape(BaseModel):
@@ -148,7 +149,7 @@ class ArticleIn(Shape):
 
     id: Identifier
     url: Url
-    title: Annotated[Line, Field(min_length=1)]
+    title: Title
     published_at: Instant
     summary: Text = ""
     body: Text = Field("", description="Plain text or HTML")
