@@ -31,7 +31,7 @@ class Child:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "scheduler.cli", *self.arguments]
-        self.process = subprocess.Popen(command, env=dict(self.environment))
+        self.process = subprocess.Popen(command, env=dict(self.environment))  # noqa: S603  our own program
         self.started_s = time.monotonic()
 
     def stop(self) -> None:
