@@ -29,6 +29,7 @@ DELIVERY_STATES = (
     "expired",  # its freshness ended first
     "suppressed",  # rechecked at send time and no longer right; `reason` says why
 )
+TOLD = "state in ('held', 'ready', 'sending', 'sent', 'unknown')"  # what never reached anybody may be told again
 
 
 def _id() -> Any:
@@ -269,7 +270,13 @@ class Delivery(SQLModel, table=True):
 
     __table_args__: ClassVar[Any] = (
         UniqueConstraint("campaign_id", "slot", "device_id"),
-        UniqueConstraint("device_id", "story_id", "update_no"),
+        Index(
+            "uq_delivery_told",
+            *("device_id", "story_id", "update_no"),
+            unique=True,
+            sqlite_where=text(TOLD),
+            postgresql_where=text(TOLD),
+        ),
         CheckConstraint("state in ({})".format(", ".join(f"'{s}'" for s in DELIVERY_STATES)), name="state"),
         CheckConstraint("(state = 'sending') = (lease_until is not null)", name="lease"),
         Index("ix_delivery_state_not_before_at", "state", "not_before_at"),

@@ -322,9 +322,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["reader_id"], ["reader.id"], name=op.f("fk_delivery_reader_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
         sa.UniqueConstraint("campaign_id", "slot", "device_id", name=op.f("uq_delivery_campaign_id_slot_device_id")),
-        sa.UniqueConstraint(
-            "device_id", "story_id", "update_no", name=op.f("uq_delivery_device_id_story_id_update_no")
-        ),
         sa.UniqueConstraint("key", name=op.f("uq_delivery_key")),
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
@@ -333,6 +330,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_delivery_plan_id"), ["plan_id"], unique=False)
         batch_op.create_index("ix_delivery_reader_id_planned_at", ["reader_id", "planned_at"], unique=False)
         batch_op.create_index("ix_delivery_state_not_before_at", ["state", "not_before_at"], unique=False)
+        batch_op.create_index(
+            "uq_delivery_told",
+            ["device_id", "story_id", "update_no"],
+            unique=True,
+            sqlite_where=sa.text("state in ('held', 'ready', 'sending', 'sent', 'unknown')"),
+            postgresql_where=sa.text("state in ('held', 'ready', 'sending', 'sent', 'unknown')"),
+        )
 
     op.create_table(
         "event",
@@ -397,6 +401,7 @@ def downgrade() -> None:
 
     op.drop_table("event")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.drop_index("uq_delivery_told")
         batch_op.drop_index("ix_delivery_state_not_before_at")
         batch_op.drop_index("ix_delivery_reader_id_planned_at")
         batch_op.drop_index(batch_op.f("ix_delivery_plan_id"))

@@ -1,0 +1,144 @@
+"""Campaigns, plans and deliveries as plain frozen values."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from data.values import IntArray
+
+# A reader has been told, or may have been: these states count against caps, gaps and the story ledger.
+TOLD_STATES = ("held", "ready", "sending", "sent", "unknown")
+WAITING_STATES = ("held", "ready")
+Settled = Literal["sent", "gone", "failed", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRow:
+    """A reason to send alerts. `local_times` like "07:30"; `weekdays` 0 Monday to 6 Sunday, empty for every day."""
+
+    id: int
+    key: str
+    name: str
+    kind: str = "digest"
+    state: str = "on"
+    local_times: tuple[str, ...] = ()
+    weekdays: tuple[int, ...] = ()
+    jitter_s: int = 0
+    catch_up_s: int = 10_800
+    freshness_h: float = 24.0
+    ttl_s: int = 21_600
+    hold_s: int = 0
+    bar: float = 0.0
+    mode: str = "at_most_once"
+    policy: dict[str, Any] = field(default_factory=dict)
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What readers of one block were told or are about to be: one row an alert, however many devices it went to."""
+
+    row: IntArray  # (alerts,) the reader's place in the block
+    at_us: IntArray  # (alerts,) when it was handed over, or is due
+    story_id: IntArray  # (alerts,) 0: no story
+    update_no: IntArray  # (alerts,)
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """One message for one device, about to enter the outbox."""
+
+    key: str
+    reader_id: int
+    device_id: int
+    article_id: int
+    story_id: int | None
+    update_no: int
+    slot: str
+    not_before_at: datetime
+    expires_at: datetime
+    score: float = 0.0
+    parts: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One run of a campaign and how its readers ended."""
+
+    id: int
+    campaign_id: int
+    planned_at: datetime
+    slots_from: datetime
+    slots_until: datetime
+    funnel: dict[str, int]
+    examples: list[dict[str, Any]]
+    weight_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A delivery at the moment of sending, with all that can have changed since it was planned."""
+
+    id: int
+    key: str
+    campaign_id: int
+    campaign_key: str
+    campaign_kind: str
+    policy: dict[str, Any]
+    slot: str
+    attempt: int
+    expires_at: datetime
+    # the article, as it is now
+    article_id: int
+    article_key: str
+    title: str
+    summary: str
+    url: str
+    image_url: str | None
+    source_key: str | None
+    category: str | None
+    topics: tuple[str, ...]
+    published_at: datetime
+    embargo_until: datetime | None
+    retracted_at: datetime | None
+    story_id: int | None
+    # the reader and the device, as they are now
+    reader_id: int
+    zone: str
+    push: bool
+    quiet_from: str
+    quiet_until: str
+    daily_cap: int
+    muted_topics: tuple[str, ...]
+    muted_sources: tuple[str, ...]
+    muted_stories: tuple[str, ...]
+    fid: str
+    token: str | None
+    platform: str
+    is_test: bool
+    device_state: str
+    device_reader_id: int
+    # what happened meanwhile
+    has_read: bool = False  # this article, or another of its story
+    is_told: bool = False  # of this story, by another alert that was sent
+    alerts_us: tuple[int, ...] = ()  # when other alerts went out to this reader, newest day
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one send ended. `unknown`: the message may have arrived."""
+
+    state: Settled
+    message_name: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRow:
+    """What a person asked the scheduler to do."""
+
+    id: int
+    kind: str
+    args: dict[str, Any]
+    author: str
+    created_at: datetime

@@ -1,0 +1,83 @@
+"""Campaigns as rows, and how far each has been planned."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
+
+from data.alerts import CampaignRow
+from data.clock import instant, micros
+from data.errors import NotFound
+from data.leases import require_fence
+from data.models import Campaign, Counter, Reader
+from data.store import Store
+from data.store.database import table
+
+CAMPAIGNS, COUNTERS, READERS = table(Campaign), table(Counter), table(Reader)
+
+
+class Campaigns:
+    """The campaigns of this newsroom."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def ensure(self, campaigns: Iterable[CampaignRow], *, now: datetime) -> None:
+        """Write the campaigns whose key is not known; those that exist stay as people left them."""
+        rows = [{k: v for k, v in asdict(one).items() if k != "id"} | {"created_at": now} for one in campaigns]
+        with self.store.transaction() as connection:
+            connection.execute(self.store.insert(Campaign).on_conflict_do_nothing(), rows)
+
+    def get(self, key: str) -> CampaignRow:
+        """One campaign by key; NotFound names those that exist."""
+        known = {one.key: one for one in self.all()}
+        if key not in known:
+            there = ", ".join(sorted(known)) or "none yet; `newsbell init` writes the first"
+            raise NotFound(f"no campaign {key!r}; there are: {there}")
+        return known[key]
+
+    def all(self) -> list[CampaignRow]:
+        """Every campaign, oldest first."""
+        with self.store.reading() as connection:
+            return [_campaign_row(row) for row in connection.execute(select(CAMPAIGNS).order_by(CAMPAIGNS.c.id))]
+
+    def set_state(self, key: str, state: str) -> None:
+        """Switch a campaign `on` or `paused`; senders obey with their next claim."""
+        campaign = self.get(key)
+        with self.store.transaction() as connection:
+            connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign.id).values(state=state))
+
+    def planned_until(self, campaign: CampaignRow) -> datetime | None:
+        """Slots up to here have been planned; None before the first tick."""
+        query = select(COUNTERS.c.value).where(COUNTERS.c.name == _counter(campaign))
+        with self.store.reading() as connection:
+            value = connection.execute(query).scalar()
+        return None if value is None else instant(value)
+
+    def mark_planned(self, campaign: CampaignRow, until: datetime, *, fence: int | None = None) -> None:
+        """Remember that slots up to `until` are planned; never moves back."""
+        name, value = _counter(campaign), micros(until)
+        with self.store.transaction() as connection:
+            require_fence(connection, fence)
+            connection.execute(self.store.insert(Counter).values(name=name, value=value).on_conflict_do_nothing())
+            further = update(COUNTERS).where(COUNTERS.c.name == name, COUNTERS.c.value < value)
+            connection.execute(further.values(value=value))
+
+    def readers_by_zone(self) -> dict[str, int]:
+        """How many readers live in each time zone."""
+        query = select(READERS.c.zone, func.count()).group_by(READERS.c.zone)
+        with self.store.reading() as connection:
+            return {zone: int(number) for zone, number in connection.execute(query)}
+
+
+def _counter(campaign: CampaignRow) -> str:
+    return f"planned_until:{campaign.id}"
+
+
+def _campaign_row(row: Row[Any]) -> CampaignRow:
+    fields = {name: getattr(row, name) for name in CampaignRow.__dataclass_fields__}
+    return CampaignRow(
+        **fields | {"local_times": tuple(row.local_times), "weekdays": tuple(row.weekdays), "policy": dict(row.policy)}
+    )

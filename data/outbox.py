@@ -1,0 +1,298 @@
+"""The delivery state machine: one method = one transaction, every transition also a row of `delivery_event`.
+
+held -> ready -> sending -> sent | gone | failed | unknown
+held, ready -> cancelled | expired          ready -> suppressed (rechecked at send time, `reason` says why)
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, and_, func, insert, literal, or_, select, update
+
+from data.alerts import TOLD_STATES, WAITING_STATES, CampaignRow, Due, NewDelivery, Outcome, PlanRow, Told
+from data.clock import micros
+from data.errors import NotFound
+from data.leases import require_fence
+from data.models import Campaign, Delivery, DeliveryEvent, Plan, Story
+from data.outbox_due import facts
+from data.store import Store
+from data.store.database import chunks, table
+
+DELIVERIES, EVENTS, PLANS = table(Delivery), table(DeliveryEvent), table(Plan)
+CAMPAIGNS, STORIES = table(Campaign), table(Story)
+DAY = timedelta(hours=24)
+Recheck = Callable[[Due, datetime], str | None]  # None: send; otherwise the reason why not
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one claim did: `due` are `sending` now and ours; the others ended without being sent."""
+
+    due: tuple[Due, ...] = ()
+    suppressed: int = 0
+    expired: int = 0
+    postponed: int = 0  # a second alert to a reader of this claim: judged again with the next one
+
+
+class Outbox:
+    """Plans and deliveries. Two unique keys make a repeat impossible, whoever plans."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    # --- planning ---
+
+    def begin_plan(
+        self,
+        campaign: CampaignRow,
+        *,
+        now: datetime,
+        slots_from: datetime,
+        slots_until: datetime,
+        weight_version: int = 0,
+        fence: int | None = None,
+    ) -> int:
+        """Open a plan; its funnel follows with `finish_plan`. Returns its number."""
+        row = {
+            "campaign_id": campaign.id,
+            "planned_at": now,
+            "slots_from": slots_from,
+            "slots_until": slots_until,
+            "funnel": {},
+            "examples": [],
+            "weight_version": weight_version,
+        }
+        with self.store.transaction() as connection:
+            require_fence(connection, fence)
+            return int(connection.execute(self.store.insert(Plan).values(**row).returning(PLANS.c.id)).scalar_one())
+
+    def add(
+        self,
+        plan_id: int,
+        deliveries: Sequence[NewDelivery],
+        *,
+        now: datetime,
+        hold: bool = False,
+        fence: int | None = None,
+    ) -> int:  # -> held | ready
+        """Insert deliveries of a plan; those the unique keys know already are left out. Returns how many went in."""
+        if not deliveries:
+            return 0
+        with self.store.transaction() as connection:
+            require_fence(connection, fence)
+            campaign_id = connection.execute(select(PLANS.c.campaign_id).where(PLANS.c.id == plan_id)).scalar_one()
+            same = {
+                "campaign_id": campaign_id,
+                "plan_id": plan_id,
+                "state": "held" if hold else "ready",
+                "reason": "",
+                "planned_at": now,
+                "attempt": 0,
+                "fence": fence or 0,
+            }
+            ours = DELIVERIES.c.plan_id == plan_id
+            last = connection.execute(select(func.coalesce(func.max(DELIVERIES.c.id), 0)).where(ours)).scalar_one()
+            made = self.store.insert(Delivery).on_conflict_do_nothing()
+            connection.execute(made, [_fields(one) | same for one in deliveries])
+            fresh = select(
+                DELIVERIES.c.id, literal(micros(now)), literal(None), DELIVERIES.c.state, literal("planned")
+            ).where(ours, DELIVERIES.c.id > last)
+            noted = connection.execute(
+                insert(EVENTS).from_select(["delivery_id", "at", "before", "after", "reason"], fresh)
+            )
+            return int(noted.rowcount)
+
+    def finish_plan(
+        self,
+        plan_id: int,
+        *,
+        funnel: dict[str, int],
+        examples: Sequence[dict[str, Any]] = (),
+        fence: int | None = None,
+    ) -> None:
+        """Write how the readers of a plan ended."""
+        with self.store.transaction() as connection:
+            require_fence(connection, fence)
+            change = update(PLANS).where(PLANS.c.id == plan_id)
+            connection.execute(change.values(funnel=funnel, examples=list(examples)))
+
+    def plan(self, plan_id: int) -> PlanRow:
+        """One plan; NotFound if there is none of that number."""
+        with self.store.reading() as connection:
+            row = connection.execute(select(PLANS).where(PLANS.c.id == plan_id)).first()
+        if row is None:
+            raise NotFound(f"no plan {plan_id}; `newsbell plan CAMPAIGN` prints the number of the one it writes")
+        return PlanRow(**{name: getattr(row, name) for name in PlanRow.__dataclass_fields__})
+
+    def plans(self, campaign_id: int | None = None, *, limit: int = 20) -> list[PlanRow]:
+        """The newest plans, newest first."""
+        query = select(PLANS).order_by(PLANS.c.id.desc()).limit(limit)
+        if campaign_id is not None:
+            query = query.where(PLANS.c.campaign_id == campaign_id)
+        with self.store.reading() as connection:
+            rows = connection.execute(query).all()
+        return [PlanRow(**{name: getattr(row, name) for name in PlanRow.__dataclass_fields__}) for row in rows]
+
+    def told(self, reader_ids: Sequence[int], *, since: datetime, story_ids: Iterable[int] = ()) -> Told:
+        """What these readers were told since `since`, and whatever they were ever told of these stories.
+
+        An alert that went to three devices is one row. Merged stories count under the id they have now.
+        """
+        place = {reader_id: row for row, reader_id in enumerate(reader_ids)}
+        story = func.coalesce(STORIES.c.merged_into, DELIVERIES.c.story_id, 0)
+        at = func.min(func.coalesce(DELIVERIES.c.sent_at, DELIVERIES.c.not_before_at))
+        handed_at = func.coalesce(DELIVERIES.c.sent_at, DELIVERIES.c.not_before_at)
+        wanted = or_(handed_at > micros(since), story.in_(list(story_ids)))
+        columns = (DELIVERIES.c.reader_id, story.label("story"), DELIVERIES.c.update_no)
+        found: list[tuple[int, int, int, int]] = []
+        with self.store.reading() as connection:
+            for part in chunks(list(reader_ids)):
+                query = (
+                    select(*columns, at.label("at"))
+                    .select_from(DELIVERIES.outerjoin(STORIES, STORIES.c.id == DELIVERIES.c.story_id))
+                    .where(DELIVERIES.c.reader_id.in_(part), DELIVERIES.c.state.in_(TOLD_STATES), wanted)
+                    .group_by(DELIVERIES.c.campaign_id, DELIVERIES.c.slot, *columns)
+                )
+                rows = connection.execute(query)
+                found += [(place[row.reader_id], _us(row.at), row.story, row.update_no) for row in rows]
+        table_ = np.array(found, np.int64).reshape(-1, 4)
+        return Told(table_[:, 0], table_[:, 1], table_[:, 2], table_[:, 3])
+
+    def planned(self, campaign_id: int, reader_ids: Sequence[int], slots: Iterable[str]) -> set[tuple[int, str]]:
+        """The (reader, slot) pairs this campaign has deliveries for, in whatever state."""
+        ours = DELIVERIES.c.campaign_id == campaign_id
+        found: set[tuple[int, str]] = set()
+        with self.store.reading() as connection:
+            for part in chunks(list(reader_ids)):
+                query = select(DELIVERIES.c.reader_id, DELIVERIES.c.slot).distinct()
+                rows = connection.execute(
+                    query.where(ours, DELIVERIES.c.reader_id.in_(part), DELIVERIES.c.slot.in_(list(slots)))
+                )
+                found.update((row.reader_id, row.slot) for row in rows)
+        return found
+
+    # --- time passes, people decide ---
+
+    def release(self, now: datetime) -> int:  # held -> ready
+        """Let go what was held long enough."""
+        return self._move_waiting(("held",), "ready", DELIVERIES.c.not_before_at <= now, now, "hold is over")
+
+    def expire(self, now: datetime) -> int:  # held, ready -> expired
+        """Give up what is too old to be news."""
+        return self._move_waiting(WAITING_STATES, "expired", DELIVERIES.c.expires_at <= now, now, "freshness ended")
+
+    def cancel(
+        self, *, now: datetime, reason: str, plan_id: int | None = None, campaign_id: int | None = None
+    ) -> int:  # held, ready -> cancelled
+        """Stop what has not been sent of a plan, or of a whole campaign. Returns how many were stopped."""
+        which = DELIVERIES.c.plan_id == plan_id if plan_id is not None else DELIVERIES.c.campaign_id == campaign_id
+        return self._move_waiting(WAITING_STATES, "cancelled", which, now, reason)
+
+    def recover(self, now: datetime) -> int:  # sending -> unknown
+        """Close what a sender left behind: its message may have arrived, so it is never sent again."""
+        lost = DELIVERIES.c.lease_until <= now
+        with self.store.transaction() as connection:
+            return len(_move(connection, "sending", "unknown", lost, now, "the sender vanished", lease_until=None))
+
+    def _move_waiting(self, before: Sequence[str], after: str, which: Any, now: datetime, reason: str) -> int:
+        with self.store.transaction() as connection:
+            return sum(len(_move(connection, one, after, which, now, reason)) for one in before)
+
+    # --- sending ---
+
+    def claim(self, now: datetime, *, limit: int, lease_s: float, recheck: Recheck, fence: int | None = None) -> Claim:
+        """Take the oldest ready deliveries, judge each again as things are now, and commit `sending` before any send.
+
+        Readers' rows stay locked until commit, so two senders never judge one reader at the same time.
+        """
+        with self.store.transaction() as connection:
+            require_fence(connection, fence)
+            due = facts(connection, _ready(connection, now, limit), now)
+            verdicts = _judged(due, now, recheck)
+            for reason in sorted({r for r in verdicts.values() if r not in (None, "expired", "postponed")}, key=str):
+                ids = [one.id for one in due if verdicts[one.id] == reason]
+                _move(connection, "ready", "suppressed", DELIVERIES.c.id.in_(ids), now, str(reason))
+            expired = [one.id for one in due if verdicts[one.id] == "expired"]
+            _move(connection, "ready", "expired", DELIVERIES.c.id.in_(expired), now, "freshness ended")
+            ours = tuple(one for one in due if verdicts[one.id] is None)
+            taken = {
+                "lease_until": now + timedelta(seconds=lease_s),
+                "sent_at": now,
+                "attempt": DELIVERIES.c.attempt + 1,
+                "fence": fence or 0,
+            }
+            _move(connection, "ready", "sending", DELIVERIES.c.id.in_([one.id for one in ours]), now, "", **taken)
+        postponed = sum(verdict == "postponed" for verdict in verdicts.values())
+        return Claim(ours, len(due) - len(ours) - len(expired) - postponed, len(expired), postponed)
+
+    def settle(self, results: Sequence[tuple[Due, Outcome]], now: datetime) -> int:  # sending -> sent | gone | failed
+        """Write how sends ended. A late answer also replaces `unknown`: it is the truth about the one attempt."""
+        settled = 0
+        with self.store.transaction() as connection:
+            for due, outcome in results:
+                ours = and_(DELIVERIES.c.id == due.id, DELIVERIES.c.attempt == due.attempt)
+                told = {"lease_until": None, "message_name": outcome.message_name}
+                for before in ("sending", "unknown"):
+                    if before != outcome.state:
+                        settled += len(_move(connection, before, outcome.state, ours, now, outcome.reason, **told))
+        return settled
+
+    def counts(self, plan_id: int | None = None) -> dict[str, int]:
+        """How many deliveries are in each state."""
+        query = select(DELIVERIES.c.state, func.count()).group_by(DELIVERIES.c.state)
+        if plan_id is not None:
+            query = query.where(DELIVERIES.c.plan_id == plan_id)
+        with self.store.reading() as connection:
+            return {state: int(number) for state, number in connection.execute(query)}
+
+
+def _fields(one: NewDelivery) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in NewDelivery.__dataclass_fields__}
+
+
+def _us(value: Any) -> int:
+    return micros(value) if isinstance(value, datetime) else int(value)
+
+
+def _move(  # noqa: PLR0917  reads as: from, to, which, when, why
+    connection: Connection, before: str, after: str, which: Any, now: datetime, reason: str, **values: Any
+) -> list[int]:
+    """One transition of every row in `before` that `which` names, each noted. Returns their numbers."""
+    change = update(DELIVERIES).where(DELIVERIES.c.state == before, which)
+    made = change.values(state=after, reason=reason, **values).returning(DELIVERIES.c.id)
+    ids = [int(one) for one in connection.execute(made).scalars()]
+    if ids:
+        noted = [{"delivery_id": one, "at": now, "before": before, "after": after, "reason": reason} for one in ids]
+        connection.execute(insert(EVENTS), noted)
+    return ids
+
+
+def _ready(connection: Connection, now: datetime, limit: int) -> list[int]:
+    """The oldest ready deliveries of campaigns that are on, locked; rows another sender holds are passed over."""
+    query = (
+        select(DELIVERIES.c.id)
+        .join(CAMPAIGNS, CAMPAIGNS.c.id == DELIVERIES.c.campaign_id)
+        .where(DELIVERIES.c.state == "ready", DELIVERIES.c.not_before_at <= now, CAMPAIGNS.c.state == "on")
+        .order_by(DELIVERIES.c.not_before_at, DELIVERIES.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(query.with_for_update(skip_locked=True, of=DELIVERIES)).scalars())
+
+
+def _judged(due: Sequence[Due], now: datetime, recheck: Recheck) -> dict[int, str | None]:
+    """Each delivery's end: None to send it, else why not. One alert a reader and claim: the next sees this one."""
+    verdicts: dict[int, str | None] = {}
+    alert_of: dict[int, tuple[int, str]] = {}
+    for one in due:
+        if one.expires_at <= now:
+            verdicts[one.id] = "expired"
+        elif alert_of.get(one.reader_id, alert := (one.campaign_id, one.slot)) != alert:
+            verdicts[one.id] = "postponed"
+        else:
+            verdicts[one.id] = recheck(one, now)
+            if verdicts[one.id] is None:
+                alert_of[one.reader_id] = alert
+    return verdicts

@@ -1,0 +1,66 @@
+"""The last look before a message leaves: what was right when it was planned may not be right now."""
+
+from collections.abc import Sequence
+from datetime import datetime, time
+
+from data.alerts import Due
+from data.clock import is_quiet, micros
+from data.values import RuleRow
+from recommender.push import DAY_US, Policy
+
+
+def recheck(due: Due, now: datetime, *, rules: Sequence[RuleRow] = ()) -> str | None:
+    """Why this delivery must not go out now, or None. `rules` are those in effect."""
+    return _article(due, now, rules) or _device(due) or _reader(due, now) or _volume(due, now)
+
+
+def _article(due: Due, now: datetime, rules: Sequence[RuleRow]) -> str | None:
+    if due.retracted_at is not None:
+        return "retracted"
+    if due.published_at > now or (due.embargo_until is not None and due.embargo_until > now):
+        return "embargoed"
+    return "blocked" if any(_stops(rule, due) for rule in rules) else None
+
+
+def _device(due: Due) -> str | None:
+    if due.device_state != "active":
+        return "no_device"
+    if due.device_reader_id != due.reader_id:
+        return "device_moved"
+    return "test_only" if due.campaign_kind == "test" and not due.is_test else None
+
+
+def _reader(due: Due, now: datetime) -> str | None:
+    if not due.push:
+        return "opted_out"
+    if due.has_read:
+        return "already_read"
+    if due.is_told:
+        return "already_told"
+    topics = {topic.strip().casefold() for topic in (*due.topics, due.category or "")}
+    muted = not topics.isdisjoint(topic.strip().casefold() for topic in due.muted_topics)
+    if muted or due.source_key in due.muted_sources or str(due.story_id) in due.muted_stories:
+        return "muted"
+    quiet = is_quiet(now, due.zone, time.fromisoformat(due.quiet_from), time.fromisoformat(due.quiet_until))
+    return "quiet_hours" if quiet and not Policy.of(due.policy).overrides_quiet else None
+
+
+def _volume(due: Due, now: datetime) -> str | None:
+    policy, now_us = Policy.of(due.policy), micros(now)
+    if sum(now_us - at_us < DAY_US for at_us in due.alerts_us) >= min(policy.daily_cap, due.daily_cap):
+        return "daily_cap"
+    too_near = any(now_us - at_us < policy.min_gap_s * 1_000_000 for at_us in due.alerts_us)
+    return "too_soon" if too_near else None
+
+
+def _stops(rule: RuleRow, due: Due) -> bool:
+    if rule.kind not in {"block", "embargo"} or rule.surface not in {"all", "push"}:
+        return False
+    names: dict[str, set[str]] = {
+        "article": {due.article_key},
+        "story": {str(due.story_id)} if due.story_id else set(),
+        "source": {due.source_key} if due.source_key else set(),
+        "topic": {topic.strip().casefold() for topic in (*due.topics, due.category or "")} - {""},
+    }
+    key = rule.target_key.strip().casefold() if rule.target == "topic" else rule.target_key
+    return key in names.get(rule.target, set())
