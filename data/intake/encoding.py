@@ -4,11 +4,15 @@ import codecs
 import re
 from dataclasses import dataclass
 
+from charset_normalizer import from_bytes
+
 from data.intake.sniff import text_encoding
 
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]{0,200}\?>")
 _DECLARED = re.compile(rb"""encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""")
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE)
+_GUESS_BYTES = 1_000_000
+_SAMPLE_BYTES = 20_000
 # Everything XML 1.0 forbids below U+0020; a single one would make a whole feed ill-formed.
 _FORBIDDEN = bytes(code for code in range(32) if code not in b"\t\n\r")
 
@@ -48,9 +52,27 @@ def _mostly_utf8(data: bytes, claimed: str | None) -> Mended:
     text = data.decode("utf-8", "replace")
     broken = text.count("\ufffd")
     sound = sum(1 for char in text if char > "\x7f") - broken
-    if claimed in {None, "utf-8"} and broken * 10 <= sound:
+    if claimed not in {None, "utf-8"}:
+        return Mended(data)
+    if broken * 10 <= sound:
         return Mended(_undeclared(text.encode("utf-8")), True, "bytes that are not UTF-8 were replaced")
-    return Mended(data)
+    return _guessed(data)
+
+
+def _guessed(data: bytes) -> Mended:
+    """Undeclared Cyrillic, Greek, Asian and the like; anything Latin is left to feedparser's windows-1252."""
+    telling = [line for line in data[:_GUESS_BYTES].splitlines() if not line.isascii()]
+    best = from_bytes(b"\n".join(telling)[:_SAMPLE_BYTES]).best()
+    if best is None:
+        return Mended(data)
+    try:
+        text = data.decode(best.encoding)
+    except (UnicodeDecodeError, LookupError):
+        return Mended(data)
+    foreign = [char for char in text if char > "\x7f"]
+    if sum(char > "\u036f" for char in foreign) * 2 < len(foreign):
+        return Mended(data)
+    return Mended(_undeclared(text.encode("utf-8")), True, f"no encoding declared; read as {best.encoding}")
 
 
 def _undeclared(data: bytes) -> bytes:

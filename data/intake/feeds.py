@@ -27,12 +27,12 @@ from data.intake.items import (
     host_of,
     language_tag,
     scope_of,
+    settled,
     source_fields,
     topic_list,
 )
 from data.text import detect_language, html_to_text
 
-ARRIVAL = "dated by arrival: the item has no readable date of its own"
 LONG_SUMMARY = 1_000  # characters; a longer description alone is the article's text, not its summary
 _VERSIONS = {
     "rss090": "RSS 0.90", "rss091n": "RSS 0.91", "rss091u": "RSS 0.91", "rss092": "RSS 0.92", "rss093": "RSS 0.93",
@@ -193,13 +193,15 @@ def _item(entry: Any, feed: _Feed, report: FeedReport, where: str, shared: set[s
         title = first_words(summary or body)
         report.warn("no title: the first words of its text stand in")
     key = article_id("" if guid in shared else guid, link, feed.scope)
-    dated, updated = _dates(entry, feed, report, key)
+    updated = _first_date(entry, ("updated",))
+    own = _first_date(entry, ("published", "updated", "created"))
+    published_at = settled(own, feed.date, feed.origin, report, key)
     fields = {
         "id": key,
         "url": link,
         "title": title,
-        "published_at": dated.at,
-        "updated_at": updated.at if updated and updated.at != dated.at else None,
+        "published_at": published_at,
+        "updated_at": updated.at if updated and updated.at != published_at else None,
         "summary": summary,
         "body": body,
         "source": feed.source(entry, link),
@@ -240,18 +242,6 @@ def _value_text(detail: Any) -> str:
 
 def _tidy_html(value: str) -> str:
     return html_to_text(value) or ("" if "<" in value else value.strip())
-
-
-def _dates(entry: Any, feed: _Feed, report: FeedReport, key: str) -> tuple[Dated, Dated | None]:
-    updated = _first_date(entry, ("updated",))
-    own = _first_date(entry, ("published", "updated", "created"))
-    if own is None:
-        report.warn(ARRIVAL)
-        report.arrival_ids.add(key)
-        return feed.date or Dated(feed.origin.now, True), None
-    if not own.has_zone:
-        report.warn("a date without a zone was read as UTC")
-    return own, updated
 
 
 def _first_date(fields: Any, names: tuple[str, ...]) -> Dated | None:

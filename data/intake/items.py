@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -12,9 +12,12 @@ from urllib.parse import urljoin, urlsplit
 from pydantic import ValidationError
 
 from data.intake.canonical import canonical_url
+from data.intake.dates import Dated
 from data.wire import ArticleIn, reasons
 
 MAX_ID = 200
+ARRIVAL = "dated by arrival: the item has no readable date of its own"
+_FUTURE = timedelta(days=1)
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\b\d[\d,.:]*\b")
 _GLOBAL_ID = re.compile(r"(?:https?://|urn:|tag:).", re.IGNORECASE)
 
@@ -56,6 +59,7 @@ class FeedReport:
     warnings: Counter[str] = field(default_factory=Counter)
     arrival_ids: set[str] = field(default_factory=set)
     children: list[str] = field(default_factory=list)
+    bytes_read: int = 0
 
     def warn(self, what: str) -> None:
         """Count one more occurrence of something a person should know."""
@@ -85,6 +89,9 @@ def general(reason: str) -> str:
 
 def checked(fields: Mapping[str, Any], where: str) -> Item:
     """Validate the fields of an article; whatever is wrong with them becomes the reason of a Rejected."""
+    for name in ("url", "image_url"):
+        if isinstance(fields.get(name), str) and not _is_address_text(fields[name]):
+            return Rejected(where, f"{name}: holds white space or control characters")
     try:
         return ArticleIn.model_validate(dict(fields))
     except ValidationError as error:
@@ -93,8 +100,25 @@ def checked(fields: Mapping[str, Any], where: str) -> Item:
         return Rejected(where, f"unreadable: {type(error).__name__}")
 
 
+def _is_address_text(url: str) -> bool:
+    return not any(char <= " " or "\x7f" <= char <= "\xa0" or "\ud800" <= char <= "\udfff" for char in url)
+
+
 def _shortened(text: str) -> str:
     return text if len(text) <= 500 else text[:499] + "…"
+
+
+def settled(own: Dated | None, feed_date: Dated | None, origin: Origin, report: FeedReport, key: str) -> datetime:
+    """When an item was published: by its own date, else its feed's, else the time of fetching."""
+    if own is None:
+        report.warn(ARRIVAL)
+        report.arrival_ids.add(key)
+        return feed_date.at if feed_date else origin.now
+    if not own.has_zone:
+        report.warn("a date without a zone was read as UTC")
+    if own.at > origin.now + _FUTURE:
+        report.warn("dated in the future")
+    return own.at
 
 
 def article_id(guid: str, link: str, scope: str) -> str:
@@ -131,7 +155,7 @@ def host_of(url: str | None) -> str:
 
 def absolute(link: str, *bases: str | None) -> str:
     """The link as an http(s) address, resolved against the first base that makes it one; else empty."""
-    link = "".join(link.split())
+    link = "".join(char for char in link if char > " " and not "\x7f" <= char <= "\xa0")
     for base in (None, *bases):
         try:
             whole = urljoin(base, link) if base else link

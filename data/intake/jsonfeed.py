@@ -1,13 +1,14 @@
 """JSON Feed 1.0 and 1.1, and a JSON document of articles in our own form."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from data.errors import InvalidInput
-from data.intake.dates import Dated, parse_feed_date
+from data.intake.dates import parse_feed_date
 from data.intake.encoding import json_text
-from data.intake.feeds import ARRIVAL, LONG_SUMMARY
+from data.intake.feeds import LONG_SUMMARY
 from data.intake.items import (
     FeedReport,
     Item,
@@ -20,26 +21,47 @@ from data.intake.items import (
     host_of,
     language_tag,
     scope_of,
+    settled,
     source_fields,
     topic_list,
 )
 from data.text import detect_language, html_to_text
 
+_ITEMS = re.compile(r'"items"\s*:\s*\[')
+_GAP = re.compile(r"[\s,]*(?=\{)")
+_BROKEN = object()
 
-def parse_json(text: str) -> Any:
-    """A JSON value; NaN, endless numbers and absurd nesting raise ValueError with a reason."""
+
+def parse_json(text: str, *, lenient: bool = False) -> Any:
+    """A JSON value. ValueError says why it is none: broken, nested absurdly deep, NaN, a number of 4,300 digits.
+
+    `lenient` reads the last two as null, so that one bad item does not cost a whole document.
+    """
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, strict=False, **(_LENIENT if lenient else _STRICT))
     except json.JSONDecodeError as error:
-        raise ValueError(f"broken JSON: {error.msg} at line {error.lineno} column {error.colno}") from None
+        raise ValueError(f"broken JSON at line {error.lineno} column {error.colno}: {error.msg}") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    except ValueError as error:  # int() refuses more than 4,300 digits
-        raise ValueError(str(error) if "NaN" in str(error) else "a number too long to be one") from None
 
 
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} (NaN or infinite) is no JSON number")
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _strict_int(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError:
+        raise ValueError("a number too long to be one") from None
+
+
+def _lenient_int(digits: str) -> int | None:
+    return int(digits) if len(digits) < 4_000 else None
+
+
+_STRICT: dict[str, Any] = {"parse_constant": _refuse_constant, "parse_int": _strict_int}
+_LENIENT: dict[str, Any] = {"parse_constant": lambda _: None, "parse_int": _lenient_int}
 
 
 def read_json(data: bytes, origin: Origin, report: FeedReport) -> Iterator[Item]:
@@ -51,9 +73,12 @@ def read_json(data: bytes, origin: Origin, report: FeedReport) -> Iterator[Item]
     if warning:
         report.warn(warning)
     try:
-        value = parse_json(text)
+        value = parse_json(text, lenient=True)
     except ValueError as error:
-        raise InvalidInput(f"{origin.where} is not a feed: {error}") from None
+        value = _salvaged(text)
+        if value is None:
+            raise InvalidInput(f"{origin.where} is not a feed: {error}") from None
+        report.warn(f"{error}: read as far as possible")
     if isinstance(value, dict) and isinstance(value.get("items"), list):
         yield from _feed_items(value, origin, report)
     elif isinstance(value, list) and all(isinstance(item, dict) for item in value):
@@ -75,6 +100,27 @@ def article_of(value: Any, where: str) -> Item:
     return checked(value, f"{where} ({key[:100]})" if isinstance(key, str) else where)
 
 
+def _salvaged(text: str) -> dict[str, Any] | None:
+    """The whole items of a JSON Feed that breaks off, then None for the broken rest; None when there is none."""
+    opening = _ITEMS.search(text)
+    if opening is None:
+        return None
+    decoder = json.JSONDecoder(strict=False, **_LENIENT)
+    try:
+        feed: dict[str, Any] = decoder.decode(text[: opening.end()] + "]}")
+    except (ValueError, RecursionError):
+        return None
+    items: list[Any] = []
+    at = opening.end()
+    while gap := _GAP.match(text, at):
+        try:
+            item, at = decoder.raw_decode(text, gap.end())
+        except (ValueError, RecursionError):
+            break
+        items.append(item)
+    return {**feed, "items": [*items, _BROKEN]}
+
+
 def _feed_items(feed: dict[str, Any], origin: Origin, report: FeedReport) -> Iterator[Item]:
     version = _text(feed.get("version")).rpartition("/")[2]
     report.kind = f"JSON Feed {version}" if version in {"1", "1.1"} else "JSON Feed"
@@ -85,6 +131,8 @@ def _feed_items(feed: dict[str, Any], origin: Origin, report: FeedReport) -> Ite
     for number, item in enumerate(feed["items"], 1):
         if isinstance(item, dict):
             yield _item(item, feed, origin, report, f"item {number}")
+        elif item is _BROKEN:
+            yield Rejected(f"item {number}", "the document breaks off inside this item")
         else:
             yield Rejected(f"item {number}", "is no JSON object")
 
@@ -105,7 +153,9 @@ def _item(item: dict[str, Any], feed: dict[str, Any], origin: Origin, report: Fe
         report.warn("no title: the first words of its text stand in")
     address = origin.url or absolute(_text(feed.get("feed_url")))
     key = article_id(guid, link, scope_of(address or absolute(_text(feed.get("home_page_url"))) or origin.where))
-    dated, updated = _dates(item, origin, report, key)
+    updated = parse_feed_date(_text(item.get("date_modified")))
+    own = parse_feed_date(_text(item.get("date_published"))) or updated
+    published_at = settled(own, None, origin, report, key)
     tags = topic_list([tag for tag in _list(item.get("tags")) if isinstance(tag, str)])
     own_tags = {"category": tags[0] if tags else None, "topics": tags}
     picture = absolute(_text(item.get("image")), link) or absolute(_text(item.get("banner_image")), link)
@@ -113,8 +163,8 @@ def _item(item: dict[str, Any], feed: dict[str, Any], origin: Origin, report: Fe
         "id": key,
         "url": link,
         "title": title,
-        "published_at": dated.at,
-        "updated_at": updated.at if updated and updated.at != dated.at else None,
+        "published_at": published_at,
+        "updated_at": updated.at if updated and updated.at != published_at else None,
         "summary": summary,
         "body": body,
         "source": _source(feed, origin, link, report.title),
@@ -151,19 +201,6 @@ def _link(item: dict[str, Any], feed: dict[str, Any], origin: Origin) -> str:
         if link:
             return link
     return absolute(_identifier(item.get("id")))
-
-
-def _dates(item: dict[str, Any], origin: Origin, report: FeedReport, key: str) -> tuple[Dated, Dated | None]:
-    published = parse_feed_date(_text(item.get("date_published")))
-    updated = parse_feed_date(_text(item.get("date_modified")))
-    own = published or updated
-    if own is None:
-        report.warn(ARRIVAL)
-        report.arrival_ids.add(key)
-        return Dated(origin.now, True), None
-    if not own.has_zone:
-        report.warn("a date without a zone was read as UTC")
-    return own, updated
 
 
 def _source(feed: dict[str, Any], origin: Origin, link: str, title: str) -> dict[str, str] | None:

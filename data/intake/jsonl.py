@@ -40,7 +40,7 @@ def _line_item(line: bytes, where: str) -> Item:
     try:
         value = parse_json(text)
     except ValueError as error:
-        return Rejected(where, str(error).replace("at line 1 column", "at column"))
+        return Rejected(where, str(error).replace("line 1 ", ""))
     return article_of(value, where)
 
 

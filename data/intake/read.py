@@ -3,7 +3,9 @@
 import gzip
 import io
 import stat
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -17,6 +19,7 @@ from data.intake.jsonl import read_jsonl
 from data.intake.sitemap import read_sitemap
 from data.intake.sniff import SNIFF_BYTES, kind_of
 
+_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
 DEFAULT_MAX_BYTES = 20_000_000
 _READERS = {
     "rss": read_feed,
@@ -56,28 +59,33 @@ def read_file(path: Path, now: datetime, max_bytes: int = DEFAULT_MAX_BYTES) -> 
         raise NotFound(f"{path} does not exist; give a file, a directory or an http(s) address")
     if not stat.S_ISREG(path.stat().st_mode):
         raise InvalidInput(f"{path} is not a regular file")
-    with _opened(path) as stream:
+    with _opened(path) as (stream, _):
         head = _head(stream, path)
     if kind_of(head) == "jsonl":
         report = FeedReport(str(path), "jsonl")
         return Reading(report, _file_lines(path, report))
-    with _opened(path) as stream:
+    with _opened(path) as (stream, _):
         data = _limited(stream, path, max_bytes)
     return read_bytes(data, Origin(str(path), now), max_bytes)
 
 
-def _opened(path: Path) -> BinaryIO:
-    with path.open("rb") as file:
-        packed = file.read(2) == GZIP_MAGIC
-    return cast("BinaryIO", gzip.open(path, "rb") if packed else path.open("rb"))
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """The content of a file, decompressed where it is gzip, and the file itself."""
+    with path.open("rb") as raw:
+        packed = raw.read(2) == GZIP_MAGIC
+        raw.seek(0)
+        if packed:
+            with gzip.GzipFile(fileobj=raw, mode="rb") as content:
+                yield cast("BinaryIO", content), raw
+        else:
+            yield raw, raw
 
 
 def _head(stream: BinaryIO, path: Path) -> bytes:
     try:
         return stream.read(SNIFF_BYTES)
-    except (EOFError, gzip.BadGzipFile, OSError) as error:
-        raise InvalidInput(f"{path} is damaged: {error}") from None
-    except Exception as error:  # zlib.error is a plain Exception
+    except _DAMAGE as error:
         raise InvalidInput(f"{path} is damaged: {error}") from None
 
 
@@ -89,17 +97,19 @@ def _limited(stream: BinaryIO, path: Path, max_bytes: int) -> bytes:
             size += len(piece)
             if size > max_bytes:
                 raise too_large(str(path), max_bytes)
-    except (EOFError, gzip.BadGzipFile) as error:
+    except _DAMAGE as error:
         if not pieces:
             raise InvalidInput(f"{path} is damaged: {error}") from None
     return b"".join(pieces)
 
 
 def _file_lines(path: Path, report: FeedReport) -> Iterator[Item]:
-    with _opened(path) as stream:
+    with _opened(path) as (stream, raw):
         try:
-            yield from read_jsonl(stream, report)
-        except (EOFError, gzip.BadGzipFile) as error:
+            for item in read_jsonl(stream, report):
+                report.bytes_read = raw.tell()
+                yield item
+        except _DAMAGE as error:
             yield Rejected("the end", f"the gzip file is damaged: {error}; what came before is in")
 
 

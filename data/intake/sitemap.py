@@ -8,7 +8,6 @@ from lxml import etree
 
 from data.errors import InvalidInput
 from data.intake.dates import Dated, parse_feed_date
-from data.intake.feeds import ARRIVAL
 from data.intake.items import (
     FeedReport,
     Item,
@@ -19,6 +18,7 @@ from data.intake.items import (
     checked,
     host_of,
     language_tag,
+    settled,
     source_fields,
     topic_list,
 )
@@ -110,7 +110,7 @@ def _page(fields: dict[str, str], origin: Origin, report: FeedReport, where: str
             "id": key,
             "url": link,
             "title": title,
-            "published_at": _published(fields, origin, report, key).at,
+            "published_at": settled(_own_date(fields), None, origin, report, key),
             "source": source_fields(host_of(link), name),
             "language": tag,
             "image_url": absolute(fields.get("image:loc", ""), link) or None,
@@ -123,14 +123,7 @@ def _page(fields: dict[str, str], origin: Origin, report: FeedReport, where: str
     return item
 
 
-def _published(fields: dict[str, str], origin: Origin, report: FeedReport, key: str) -> Dated:
+def _own_date(fields: dict[str, str]) -> Dated | None:
     names = ("news:publication_date", "video:publication_date", "lastmod")
-    for name in names:
-        dated = parse_feed_date(fields.get(name, ""))
-        if dated:
-            if not dated.has_zone:
-                report.warn("a date without a zone was read as UTC")
-            return dated
-    report.warn(ARRIVAL)
-    report.arrival_ids.add(key)
-    return Dated(origin.now, True)
+    dates = (parse_feed_date(fields.get(name, "")) for name in names)
+    return next((dated for dated in dates if dated), None)

@@ -20,9 +20,18 @@ _PATTERNS = (  # a document without a byte order mark: how its first "<" or "<?x
     (b"\x4c\x6f\xa7\x94", "cp037"),  # EBCDIC
 )
 _ROOTS = {
-    "rss": "rss", "rdf": "rdf", "feed": "atom", "channel": "cdf", "urlset": "sitemap", "sitemapindex": "sitemap index",
-    "opml": "opml", "html": "html", "head": "html", "body": "html",
-}  # fmt: skip
+    "rss": "rss",
+    "rdf": "rdf",
+    "feed": "atom",
+    "entry": "atom",
+    "channel": "cdf",
+    "urlset": "sitemap",
+    "sitemapindex": "sitemap index",
+    "opml": "opml",
+    "html": "html",
+    "head": "html",
+    "body": "html",
+}
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _ROOT = re.compile(rf"<(?:!doctype\s+(?=html))?(?:[\w.-]+:)?({'|'.join(_ROOTS)})\b", re.IGNORECASE)
 _ANY_ROOT = re.compile(r"<([A-Za-z_][\w:.-]*)")
@@ -62,14 +71,15 @@ def kind_of(head: bytes) -> str:
 
 
 def _json_kind(text: str, cut: bool) -> str:
-    first, newline, _ = text.partition("\n")
+    first, newline, rest = text.partition("\n")
     whole = bool(newline) or not cut
     try:
         value = json.loads(first) if whole else None
     except (ValueError, RecursionError):
         value = None
     if isinstance(value, dict):
-        return "json" if isinstance(value.get("items"), list) else "jsonl"
+        is_document = isinstance(value.get("items"), list) or not (rest.strip() or cut or "published_at" in value)
+        return "json" if is_document else "jsonl"
     if value is not None or _FEED_HINT.search(text) or len(first.strip()) <= 1 or text[0] == "[":
         return "json"
     return "jsonl" if '"' in first else "json"
