@@ -62,12 +62,18 @@ class Group:
                     self._tend(child)
                 time.sleep(0.2)
         finally:
-            for child in self.children:
-                child.stop()
+            self.stop()
 
     def start(self) -> None:
         for child in self.children:
             child.start()
+
+    def stop(self) -> None:
+        for child in self.children:
+            if child.process is not None and child.process.poll() is None:
+                child.process.terminate()  # all at once: nobody waits for the others' grace
+        for child in self.children:
+            child.stop()
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self.is_stopping = True
