@@ -1,0 +1,1 @@
+"""The faces over HTTP: the API of version 1 and the reader's page."""

@@ -1,0 +1,79 @@
+"""The web application: one factory that puts API, pages and problems together."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.staticfiles import StaticFiles
+
+from data.clock import Clock, SystemClock
+from data.settings import Settings, load_settings
+from data.store import Store
+from recommender.web import api, gate, problems, readers
+from recommender.web.auth import Keys
+from recommender.web.describe import describe
+from recommender.web.pages import article, docs, home
+from recommender.web.site import Site
+
+if TYPE_CHECKING:
+    from recommender.service import Service
+
+STATIC = Path(__file__).parent / "static"
+VERSION = "1"
+DESCRIPTION = (
+    "Articles and reads go in; related articles and for-you lists come out. Identifiers are the publisher's own "
+    "strings of 1 to 200 characters; times are RFC 3339 with an offset, anything else is rejected."
+)
+
+
+def create_app(store: Store, service: "Service", settings: Settings, clock: Clock) -> FastAPI:
+    """The application over an open, migrated store. The service starts and stops with it; the store stays open."""
+    app = FastAPI(
+        title="Newsbell",
+        version=VERSION,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_life(service),
+    )
+    app.state.site = Site(store, service, settings, clock, Keys(store))
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    app.router.redirect_slashes = False
+    app.router.routes.extend(api.FAST_LANE)
+    for router in routers(settings):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    problems.install(app)
+    app.add_middleware(gate.Gate)
+    return app
+
+
+def routers(settings: Settings) -> list[APIRouter]:
+    """What is served: the reader's pages only where reading is open to the public."""
+    pages = [home.router, article.router] if settings.public_reads else [docs.front_door]
+    return [api.router, readers.router, readers.health, docs.router, *pages]
+
+
+def _life(service: "Service") -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(service.start)
+        try:
+            yield
+        finally:
+            await run_in_threadpool(service.stop)
+
+    return life
+
+
+def from_environment() -> FastAPI:
+    """The application of one worker process, from the environment. DatabaseNotReady says to run `newsbell init`."""
+    from recommender.service import Service
+
+    settings, clock = load_settings(), SystemClock()
+    store = Store.open(settings.database_url)
+    store.check()
+    return create_app(store, Service(store, settings, clock), settings, clock)

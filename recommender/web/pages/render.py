@@ -1,0 +1,94 @@
+"""Templates and what they call: everything a page says is escaped, and no style or script is inline."""
+
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+from zlib import crc32
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_timedelta
+from fastapi import Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+ICONS = Path(__file__).parents[1] / "static" / "icons"
+HUES = 8  # classes hue-0 to hue-7 of the stylesheet
+
+
+def render(template: str, *, status: int = 200, **values: Any) -> Response:
+    """A page."""
+    body = environment().get_template(template).render(**values)
+    headers = {"cache-control": "no-store", "vary": "accept"}
+    return Response(body, status, headers, "text/html; charset=utf-8")
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """The templates with their filters."""
+    made = Environment(
+        loader=PackageLoader("recommender.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {filter_.__name__: filter_ for filter_ in (segment, language_name, hue, initial, sentence)}
+    made.globals |= {"here": here, "icon_file": icon_file}
+    return made
+
+
+def here(path: str, **query: str | None) -> str:
+    """An address on this site with the query parameters that have a value."""
+    given = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def segment(value: str) -> str:
+    """An identifier as one segment of a path."""
+    return quote(value, safe="")
+
+
+def ago(at: datetime, now: datetime, language: str) -> str:
+    """Like "3 hours ago"; a time ahead of ours counts as now."""
+    return format_timedelta(min(at - now, now - now), add_direction=True, locale=locale(language))
+
+
+@lru_cache(maxsize=256)
+def locale(language: str) -> Locale:
+    """The locale of a language tag; English for one that Babel does not know."""
+    try:
+        return Locale.parse(language.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")
+
+
+def language_name(language: str) -> str:
+    """A language in its own words, like "dansk"."""
+    if locale(language).language != language.partition("-")[0].lower():
+        return language
+    return str(locale(language).get_display_name() or language)
+
+
+def sentence(words: str) -> str:
+    """The words with a capital first letter, the rest as it is."""
+    return words[:1].upper() + words[1:]
+
+
+def hue(key: str) -> int:
+    """A colour of the monogram that stays with a source."""
+    return crc32(key.encode()) % HUES
+
+
+def initial(name: str) -> str:
+    """The letter of the monogram: of the first word that is no article."""
+    words = [word for word in name.split() if word.lower() not in {"the", "le", "la", "der", "die", "das", "el"}]
+    return (words or name.split() or ["?"])[0][0].upper()
+
+
+def icon_file(icon_url: str | None) -> str | None:
+    """An icon that this site serves itself; None for any other, so that showing a page asks nobody else."""
+    prefix = "/static/icons/"
+    if icon_url and icon_url.startswith(prefix) and (ICONS / Path(icon_url.removeprefix(prefix)).name).is_file():
+        return icon_url
+    return None

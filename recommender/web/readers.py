@@ -1,0 +1,80 @@
+"""Version 1 of the API: readers' choices and their devices; and whether the server is well."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from data.errors import NotFound
+from data.wire import DeviceIn, ReaderIn
+from recommender.web.api import Id, answer
+from recommender.web.auth import needs
+from recommender.web.bodies import json_item
+from recommender.web.describe import body, fails
+from recommender.web.gate import segment
+from recommender.web.shapes import Health, ReaderAnswer, identifier, reader_answer
+from recommender.web.site import site_of
+
+router = APIRouter(prefix="/v1", tags=["readers"], dependencies=[Depends(needs("app"))])
+health = APIRouter(tags=["health"])
+DeviceId = Annotated[str, Path(description="The Firebase installation id", max_length=2_000)]
+
+
+@router.put(
+    "/readers/{reader}",
+    responses={200: {"model": ReaderAnswer}, **fails(400, 401, 403, 413, 415, 422)},
+    openapi_extra=body("ReaderIn"),
+)
+async def put_reader(request: Request, reader: Id) -> Response:
+    """Set a reader's choices, whole: whatever is left out gets its default."""
+    key = identifier(segment(reader), "reader id")
+    wanted = await json_item(request, ReaderIn, id=key)
+    site = site_of(request)
+    await run_in_threadpool(site.store.put_readers, [wanted], now=site.clock.now())
+    return await get_reader(request, reader)
+
+
+@router.get("/readers/{reader}", responses={200: {"model": ReaderAnswer}, **fails(401, 403, 404, 422)})
+async def get_reader(request: Request, reader: Id) -> Response:
+    """A reader's choices."""
+    key = identifier(segment(reader), "reader id")
+    row = await run_in_threadpool(site_of(request).store.reader, key)
+    if row is None:
+        raise NotFound(f"reader {key!r} is unknown; a PUT or the reader's first event makes it known")
+    return answer(reader_answer(row))
+
+
+@router.put(
+    "/readers/{reader}/devices/{fid}",
+    status_code=204,
+    responses=fails(400, 401, 403, 413, 415, 422),
+    openapi_extra=body("DeviceIn"),
+)
+async def put_device(request: Request, reader: Id, fid: DeviceId) -> Response:
+    """Register an installation of the app with a reader. One known elsewhere moves to this reader."""
+    key, device = identifier(segment(reader), "reader id"), identifier(segment(fid), "device id")
+    wanted = await json_item(request, DeviceIn, fid=device)
+    site = site_of(request)
+    await run_in_threadpool(site.store.put_device, key, wanted, now=site.clock.now())
+    return Response(status_code=204)
+
+
+@router.delete("/readers/{reader}/devices/{fid}", status_code=204, responses=fails(401, 403, 404, 422))
+async def delete_device(request: Request, reader: Id, fid: DeviceId) -> Response:
+    """Forget an installation: the reader signed out, or removed the app."""
+    key, device = identifier(segment(reader), "reader id"), identifier(segment(fid), "device id")
+    await run_in_threadpool(site_of(request).store.delete_device, key, device)
+    return Response(status_code=204)
+
+
+@health.get("/healthz", responses={200: {"model": Health}})
+async def live() -> Response:
+    """The process answers."""
+    return answer({"status": "ok"})
+
+
+@health.get("/readyz", responses={200: {"model": Health}, **fails(503)})
+async def ready(request: Request) -> Response:
+    """The database is of this program's version and answers."""
+    await run_in_threadpool(site_of(request).store.check)
+    return answer({"status": "ready"})

@@ -1,0 +1,76 @@
+"""Starting the web server: one process, or several that share one listening socket."""
+
+import errno
+import os
+import socket
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from data.errors import InvalidSettings
+from data.settings import Settings
+
+APP = "recommender.web.app:from_environment"
+GRACE_S = 10  # requests in flight get this long when the server is told to stop
+
+
+def run(settings: Settings, *, workers: int = 1) -> None:
+    """Serve until SIGINT or SIGTERM. Raises InvalidSettings when the address cannot be had.
+
+    Workers are processes of their own: they get the settings through the environment and see each other's writes in
+    the database. One that dies is replaced.
+    """
+    listener = listen(settings.host, settings.port)
+    export(settings)
+    config = uvicorn.Config(
+        APP,
+        factory=True,
+        workers=workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,  # its lines name readers and what they read
+        server_header=False,
+        log_level=settings.log_level.lower(),
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    with listener:
+        if workers > 1:
+            Multiprocess(config, sockets=[listener]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 takes a free one. InvalidSettings says what to do when it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2_048)
+    except OSError as error:
+        listener.close()
+        raise InvalidSettings(_mend(error, host, port)) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def _mend(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is taken; stop what listens there, or choose another with --port (0 takes a free one)"
+    if error.errno == errno.EACCES:
+        return f"port {port} needs more rights; choose one above 1023 with --port"
+    return f"cannot listen on {host} port {port}: {error.strerror or error}; check --host"
+
+
+def address(listener: socket.socket) -> str:
+    """The URL of a bound socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def export(settings: Settings) -> None:
+    """Put settings given on the command line where worker processes find them."""
+    for name, value in settings.model_dump(exclude_none=True, exclude_defaults=True).items():
+        os.environ[f"NEWSBELL_{name.upper()}"] = str(value)

@@ -1,0 +1,31 @@
+"""What every route works with."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+
+from data.clock import Clock
+from data.settings import Settings
+from data.store import Store
+from recommender.web.auth import Keys
+
+if TYPE_CHECKING:
+    from recommender.service import Service
+
+
+@dataclass(frozen=True)
+class Site:
+    """One application's parts, made once by `create_app`."""
+
+    store: Store
+    service: "Service"
+    settings: Settings
+    clock: Clock
+    keys: Keys
+
+
+def site_of(request: Request) -> Site:
+    """The parts of the application that a request came to."""
+    site: Site = request.app.state.site
+    return site
