@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-ROOMS = ("data.cli",)
+ROOMS = ("data.cli", "data.ingest_cli")
 
 for room in ROOMS:
     importlib.import_module(room).mount(app)
