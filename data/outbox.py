@@ -16,13 +16,13 @@ from data.alerts import TOLD_STATES, WAITING_STATES, CampaignRow, Due, NewDelive
 from data.clock import micros
 from data.errors import NotFound
 from data.leases import require_fence
-from data.models import Campaign, Delivery, DeliveryEvent, Plan, Story
+from data.models import Article, Campaign, Delivery, DeliveryEvent, Plan, Story
 from data.outbox_due import facts
 from data.store import Store
 from data.store.database import chunks, table
 
 DELIVERIES, EVENTS, PLANS = table(Delivery), table(DeliveryEvent), table(Plan)
-CAMPAIGNS, STORIES = table(Campaign), table(Story)
+CAMPAIGNS, STORIES, ARTICLES = table(Campaign), table(Story), table(Article)
 DAY = timedelta(hours=24)
 Recheck = Callable[[Due, datetime], str | None]  # None: send; otherwise the reason why not
 
@@ -139,10 +139,11 @@ class Outbox:
     def told(self, reader_ids: Sequence[int], *, since: datetime, story_ids: Iterable[int] = ()) -> Told:
         """What these readers were told since `since`, and whatever they were ever told of these stories.
 
-        An alert that went to three devices is one row. Merged stories count under the id they have now.
+        An alert that went to three devices is one row. Its story is the one its article is in now: merged stories
+        count under the id they have today, an article without a story under minus its own id.
         """
         place = {reader_id: row for row, reader_id in enumerate(reader_ids)}
-        story = func.coalesce(STORIES.c.merged_into, DELIVERIES.c.story_id, 0)
+        story = func.coalesce(ARTICLES.c.story_id, -ARTICLES.c.id)
         at = func.min(func.coalesce(DELIVERIES.c.sent_at, DELIVERIES.c.not_before_at))
         handed_at = func.coalesce(DELIVERIES.c.sent_at, DELIVERIES.c.not_before_at)
         wanted = or_(handed_at > micros(since), story.in_(list(story_ids)))
@@ -152,7 +153,7 @@ class Outbox:
             for part in chunks(list(reader_ids)):
                 query = (
                     select(*columns, at.label("at"))
-                    .select_from(DELIVERIES.outerjoin(STORIES, STORIES.c.id == DELIVERIES.c.story_id))
+                    .select_from(DELIVERIES.join(ARTICLES, ARTICLES.c.id == DELIVERIES.c.article_id))
                     .where(DELIVERIES.c.reader_id.in_(part), DELIVERIES.c.state.in_(TOLD_STATES), wanted)
                     .group_by(DELIVERIES.c.campaign_id, DELIVERIES.c.slot, *columns)
                 )
@@ -173,6 +174,19 @@ class Outbox:
                 )
                 found.update((row.reader_id, row.slot) for row in rows)
         return found
+
+    def update_nos(self) -> dict[int, int]:
+        """Story -> its number of material updates, for those that had any."""
+        query = select(STORIES.c.id, STORIES.c.update_no).where(STORIES.c.update_no > 0)
+        with self.store.reading() as connection:
+            return {row.id: row.update_no for row in connection.execute(query)}
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether anything waits to be released, sent or given up; asks without locking anybody out."""
+        waiting = DELIVERIES.c.state.in_(WAITING_STATES)
+        due = or_(DELIVERIES.c.not_before_at <= now, DELIVERIES.c.expires_at <= now)
+        with self.store.reading() as connection:
+            return connection.execute(select(DELIVERIES.c.id).where(waiting, due).limit(1)).first() is not None
 
     # --- time passes, people decide ---
 

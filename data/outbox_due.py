@@ -35,7 +35,7 @@ def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due
     others = _other_alerts(connection, ids, now)
     for delivery_id, rows in others.items():
         mine = due[delivery_id]
-        told = any(row.story_id is not None and row.story_id == mine.story_id and row.again for row in rows)
+        told = any(row.story == (mine.story_id or -mine.article_id) and row.again for row in rows)
         due[delivery_id] = replace(mine, is_told=told, alerts_us=tuple(micros(row.sent_at) for row in rows))
     return [due[one] for one in ids]
 
@@ -86,23 +86,25 @@ def _read_by_now(connection: Connection, ids: Sequence[int]) -> set[int]:
 
 def _other_alerts(connection: Connection, ids: Sequence[int], now: datetime) -> dict[int, list[Row[Any]]]:
     """Per delivery, the other alerts handed over to its reader: those of the last day, and those of its story."""
-    other = DELIVERIES.alias("other")
-    same_story = other.c.story_id == DELIVERIES.c.story_id
+    other, theirs, ours = DELIVERIES.alias("other"), ARTICLES.alias("theirs"), ARTICLES.alias("ours")
+    story = func.coalesce(theirs.c.story_id, -theirs.c.id)
     query = (
         select(
             DELIVERIES.c.id,
-            other.c.story_id,
+            story.label("story"),
             (other.c.update_no >= DELIVERIES.c.update_no).label("again"),
             func.min(other.c.sent_at).label("sent_at"),
         )
+        .join(ours, ours.c.id == DELIVERIES.c.article_id)
         .join(other, other.c.reader_id == DELIVERIES.c.reader_id)
+        .join(theirs, theirs.c.id == other.c.article_id)
         .where(
             DELIVERIES.c.id.in_(ids),
             other.c.state.in_(HANDED_OVER),
-            or_(other.c.sent_at > now - timedelta(hours=24), same_story),
+            or_(other.c.sent_at > now - timedelta(hours=24), story == func.coalesce(ours.c.story_id, -ours.c.id)),
             ~and_(other.c.campaign_id == DELIVERIES.c.campaign_id, other.c.slot == DELIVERIES.c.slot),
         )
-        .group_by(DELIVERIES.c.id, other.c.campaign_id, other.c.slot, other.c.story_id, "again")
+        .group_by(DELIVERIES.c.id, other.c.campaign_id, other.c.slot, "story", "again")
     )
     found: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(query):

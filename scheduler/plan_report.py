@@ -1,0 +1,152 @@
+"""What a plan is asked to do, and what it came to."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from data.alerts import CampaignRow, NewDelivery
+from data.clock import instant
+from data.values import DeviceRow, IntArray, ReaderRow
+from recommender.push import Candidates, Verdict, Verdicts
+from recommender.signals import SIGNALS
+from scheduler import slots
+from scheduler.slots import Slot
+
+MISSED = "MISSED"  # slots nobody looked at within the catch-up
+PLANNED_BEFORE = "PLANNED_BEFORE"  # readers whose slot is in the outbox already
+EXAMPLES = 3  # of each verdict
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How one reader ended, for people to read."""
+
+    reader: str
+    zone: str
+    slot: str
+    verdict: str
+    send_at: datetime
+    article_id: int = 0
+    score: float = 0.0
+    parts: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is planned: whose slots, as of when, and what happens with the outcome."""
+
+    campaign: CampaignRow
+    slots: Mapping[str, Slot]  # by zone
+    now: datetime
+    is_written: bool = True
+    at_slot: bool = False  # judge every reader at the slot's own instant, also when that is past
+    keeps_all: bool = False  # every reader's ending is kept, not only examples
+    fence: int | None = None
+
+    def send_at(self, reader: ReaderRow) -> datetime:
+        """When the reader's message would leave."""
+        slot = self.slots[reader.zone]
+        at = slot.at + slots.jitter(self.campaign, slot.key, reader.key)
+        return at if self.at_slot else max(at, self.now + timedelta(seconds=self.campaign.hold_s))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One block of readers and how they ended; row i of everything is reader i."""
+
+    run: Run
+    candidates: Candidates
+    readers: Sequence[ReaderRow]
+    send_at_us: IntArray
+    verdicts: Verdicts
+
+    def ending(self, row: int) -> Ending:
+        """One reader's end, for people to read."""
+        chosen, reader = int(self.verdicts.chosen[row]), self.readers[row]
+        return Ending(
+            reader=reader.key,
+            zone=reader.zone,
+            slot=self.run.slots[reader.zone].key,
+            verdict=Verdict(int(self.verdicts.verdict[row])).name,
+            send_at=instant(int(self.send_at_us[row])),
+            article_id=int(self.candidates.article_id[chosen]) if chosen >= 0 else 0,
+            score=round(float(self.verdicts.score[row]), 4),
+            parts=_parts(self.verdicts, row) if chosen >= 0 else {},
+        )
+
+    def deliveries(self, devices: Mapping[int, Sequence[DeviceRow]]) -> Iterator[NewDelivery]:
+        """A message for every device of every reader who gets an alert."""
+        for row in np.flatnonzero(self.verdicts.verdict == Verdict.SEND).tolist():
+            reader, chosen = self.readers[row], int(self.verdicts.chosen[row])
+            story, at = int(self.candidates.story_id[chosen]), instant(int(self.send_at_us[row]))
+            slot = self.run.slots[reader.zone].key
+            for device in devices[reader.id]:
+                yield NewDelivery(
+                    key=_key(self.run.campaign, slot, device),
+                    reader_id=reader.id,
+                    device_id=device.id,
+                    article_id=int(self.candidates.article_id[chosen]),
+                    story_id=story if story > 0 else None,
+                    update_no=int(self.candidates.update_no[chosen]),
+                    slot=slot,
+                    not_before_at=at,
+                    expires_at=at + timedelta(seconds=self.run.campaign.ttl_s),
+                    score=float(self.verdicts.score[row]),
+                    parts=_parts(self.verdicts, row),
+                )
+
+
+@dataclass
+class Report:
+    """What a plan came to. `funnel` counts readers by verdict, and MISSED and PLANNED_BEFORE beside them."""
+
+    campaign: CampaignRow
+    planned_at: datetime
+    candidates: int = 0
+    plan_id: int | None = None
+    deliveries: int = 0
+    funnel: Counter[str] = field(default_factory=Counter)
+    endings: list[Ending] = field(default_factory=list)
+
+    def note(self, judged: "Judged") -> None:
+        """Count a block, and keep the endings that are asked for."""
+        numbers, counts = np.unique(judged.verdicts.verdict, return_counts=True)
+        self.funnel.update({Verdict(int(one)).name: int(many) for one, many in zip(numbers, counts, strict=True)})
+        seen = Counter(one.verdict for one in self.endings)
+        for row, number in enumerate(judged.verdicts.verdict.tolist()):
+            name = Verdict(number).name
+            if judged.run.keeps_all or seen[name] < EXAMPLES:
+                seen[name] += 1
+                self.endings.append(judged.ending(row))
+
+    def examples(self) -> list[Ending]:
+        """The first few readers of every verdict, in the order of verdicts."""
+        taken: dict[str, list[Ending]] = defaultdict(list)
+        for one in self.endings:
+            if len(taken[one.verdict]) < EXAMPLES:
+                taken[one.verdict].append(one)
+        return [one for verdict in Verdict for one in taken[verdict.name]]
+
+
+def _parts(verdicts: Verdicts, row: int) -> dict[str, float]:
+    return {name: round(float(part), 6) for name, part in zip(SIGNALS, verdicts.parts[row], strict=True)}
+
+
+def _key(campaign: CampaignRow, slot: str, device: DeviceRow) -> str:
+    """The same whoever plans: the third thing that makes a repeat impossible."""
+    return blake2b(f"{campaign.key}\n{slot}\n{device.fid}".encode(), digest_size=16).hexdigest()
+
+
+def example(one: Ending) -> dict[str, Any]:
+    return {
+        "reader": one.reader,
+        "verdict": one.verdict,
+        "slot": one.slot,
+        "article_id": one.article_id or None,
+        "score": one.score,
+    }

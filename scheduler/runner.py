@@ -1,0 +1,172 @@
+"""The worker: any number may run, one leads, the others stand by and take over when its lease ends."""
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from types import FrameType
+from typing import Any
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from data.alerts import CommandRow
+from data.campaigns import Campaigns
+from data.clock import Clock
+from data.commands import Commands
+from data.errors import Conflict, InvalidInput, NewsbellError
+from data.leases import LEADER, Leases
+from data.outbox import Outbox
+from data.settings import Settings
+from data.store import Store
+from recommender.snapshot import Snapshot
+from scheduler.delivery import Deliverer
+from scheduler.jobs import Job, jobs
+from scheduler.planning import Planner
+from scheduler.sender import Sender
+
+log = logging.getLogger(__name__)
+LEASE_S = 15.0
+
+
+class Runner:
+    """Leads if nobody does; the leader plans, sends, obeys commands and closes what vanished senders left."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        *,
+        sender: Sender,
+        snapshot: Callable[[], Snapshot],
+        lease_s: float = LEASE_S,
+    ) -> None:
+        self.settings, self.clock, self.lease_s = settings, clock, lease_s
+        self.holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.leases, self.commands = Leases(store), Commands(store)
+        self.campaigns, self.outbox = Campaigns(store), Outbox(store)
+        self.stopping = threading.Event()
+        self.planner = Planner(store, snapshot)
+        self.deliverer = Deliverer(store, sender, clock, is_stopping=self._must_stop)
+        self.fence: int | None = None
+        self._ticks: BackgroundScheduler | None = None
+
+    def start(self) -> None:
+        """Begin ticking in the background."""
+        log.info("worker %s; zone database tzdata %s", self.holder, version("tzdata"))
+        self.lead()
+        # Threads for every job: a long plan must not keep the heartbeat from its tick.
+        table = jobs(self, self.settings, lease_s=self.lease_s)
+        self._ticks = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": {"type": "threadpool", "max_workers": len(table)}},
+            job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
+        )
+        for job in table:
+            soon = datetime.now(UTC) + timedelta(seconds=0.2)
+            self._ticks.add_job(_guarded, "interval", args=[job], id=job.name, seconds=job.every_s, next_run_time=soon)
+        logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every tick
+        self._ticks.start()
+
+    def stop(self) -> None:
+        """Finish what is being sent, tick no more, and let another lead at once."""
+        self.stopping.set()
+        if self._ticks is not None:
+            self._ticks.shutdown(wait=True)
+            self._ticks = None
+        if self.fence is not None:
+            self.leases.release(LEADER, self.holder, now=self.clock.now())
+            self.fence = None
+
+    def run_until_signal(self) -> None:
+        """Work until SIGTERM or SIGINT, then stop cleanly."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._signalled)
+        self.start()
+        while not self.stopping.wait(0.5):
+            pass
+        self.stop()
+
+    # --- the duties, one a tick ---
+
+    def lead(self) -> None:
+        """Take or renew the lease."""
+        before = self.fence
+        self.fence = self.leases.acquire(LEADER, self.holder, now=self.clock.now(), ttl_s=self.lease_s)
+        if self.fence != before:
+            log.info("leading with fence %d", self.fence) if self.fence else log.info("standing by")
+
+    def obey(self) -> None:
+        """Do what people asked for."""
+        if self.fence is None:
+            return
+        for command in self.commands.take():
+            ok, result = True, ""
+            try:
+                result = self._do(command)
+            except NewsbellError as error:
+                ok, result = False, str(error)
+            self.commands.finish(command.id, now=self.clock.now(), result=result, ok=ok)
+            log.info("command %d %s: %s", command.id, command.kind, result)
+
+    def plan(self) -> None:
+        """Plan the campaigns that fell due since the last tick."""
+        if self.fence is None:
+            return
+        for campaign in self.campaigns.all():
+            report = self.planner.tick(campaign, self.clock.now(), fence=self.fence)
+            if report is not None:
+                counts = ", ".join(f"{name} {number}" for name, number in sorted(report.funnel.items()))
+                log.info("planned %s: %s", campaign.key, counts)
+
+    def deliver(self) -> None:
+        """Send what is ready."""
+        if self.fence is not None:
+            self.deliverer.drain(fence=self.fence)
+
+    def recover(self) -> None:
+        """Close what a vanished sender left behind."""
+        if self.fence is None:
+            return
+        lost = self.outbox.recover(self.clock.now())
+        if lost:
+            log.warning("%d deliveries became unknown: their sender vanished", lost)
+
+    def _do(self, command: CommandRow) -> str:
+        """pause, resume {campaign}; cancel {campaign} or {plan}."""
+        args: dict[str, Any] = command.args
+        if command.kind in {"pause", "resume"} and "campaign" in args:
+            self.campaigns.set_state(args["campaign"], "paused" if command.kind == "pause" else "on")
+            return f"{args['campaign']} is {'paused' if command.kind == 'pause' else 'on'}"
+        if command.kind == "cancel" and ("campaign" in args or "plan" in args):
+            campaign_id = self.campaigns.get(args["campaign"]).id if "campaign" in args else None
+            reason = f"cancelled by {command.author or 'an operator'}"
+            stopped = self.outbox.cancel(
+                now=self.clock.now(), reason=reason, plan_id=args.get("plan"), campaign_id=campaign_id
+            )
+            return f"cancelled {stopped}"
+        raise InvalidInput(
+            f"no command {command.kind!r} with {sorted(args)}; there are pause and resume {{campaign}}, "
+            "cancel {campaign} or {plan}"
+        )
+
+    def _must_stop(self) -> bool:
+        return self.stopping.is_set() or self.fence is None
+
+    def _signalled(self, _number: int, _frame: FrameType | None) -> None:
+        self.stopping.set()
+
+
+def _guarded(job: Job) -> None:
+    """Run a tick; what goes wrong is logged, and the next tick tries again."""
+    try:
+        job.run()
+    except Conflict as error:
+        log.warning("%s: %s", job.name, error)
+    except Exception:
+        log.exception("%s failed; the next tick tries again", job.name)

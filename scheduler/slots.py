@@ -1,0 +1,71 @@
+"""When a campaign is due: local wall times, in every zone readers live in."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from hashlib import blake2b
+
+from data.alerts import CampaignRow
+from data.clock import local_slot_at, zone
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One local wall time on one local date. `key` is the same in every zone: whoever moves does not get it twice."""
+
+    key: str  # 2026-03-02T07:30
+    at: datetime
+
+
+def slots_of_day(campaign: CampaignRow, day: date, zone_name: str) -> list[Slot]:
+    """The campaign's slots of a local date, in order; none on a weekday it leaves out."""
+    if campaign.weekdays and day.weekday() not in campaign.weekdays:
+        return []
+    walls = sorted(time.fromisoformat(wall) for wall in campaign.local_times)
+    return [Slot(f"{day:%Y-%m-%d}T{wall:%H:%M}", local_slot_at(day, wall, zone_name)) for wall in walls]
+
+
+def slots_between(campaign: CampaignRow, zone_name: str, after: datetime, until: datetime) -> list[Slot]:
+    """The slots whose instant lies in (after, until], in order."""
+    where = zone(zone_name)
+    # A slot in a gap may end on the next local date: look one day beyond both ends.
+    first = after.astimezone(where).date() - timedelta(days=1)
+    last = until.astimezone(where).date() + timedelta(days=1)
+    days = (first + timedelta(days=number) for number in range((last - first).days + 1))
+    slots = (slot for day in days for slot in slots_of_day(campaign, day, zone_name))
+    return sorted((slot for slot in slots if after < slot.at <= until), key=lambda slot: (slot.at, slot.key))
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a tick found: each zone's slot to plan, and the slots nobody looked at in time."""
+
+    slots: dict[str, Slot]
+    missed: dict[str, int]  # zone -> how many slots
+
+
+def due(campaign: CampaignRow, zones: Iterable[str], *, after: datetime, now: datetime) -> Due:
+    """The slots in (after, now]. Older than the campaign's catch-up, or overtaken by a later one: missed."""
+    found = Due({}, {})
+    horizon_at = now - timedelta(seconds=campaign.catch_up_s)
+    for name in zones:
+        slots = slots_between(campaign, name, after, now)
+        if slots and slots[-1].at > horizon_at:
+            found.slots[name] = slots.pop()
+        if slots:
+            found.missed[name] = len(slots)
+    return found
+
+
+def day_ahead(campaign: CampaignRow, today: date) -> date:
+    """The next local date, today included, on which the campaign has slots (today if it never has)."""
+    days = [today + timedelta(days=number) for number in range(7)]
+    return next((day for day in days if slots_of_day(campaign, day, "UTC")), today)
+
+
+def jitter(campaign: CampaignRow, slot_key: str, reader_key: str) -> timedelta:
+    """Seconds after the slot, 1 to `jitter_s`, the same whenever asked: phones do not all ring on the stroke."""
+    if campaign.jitter_s <= 0:
+        return timedelta(0)
+    digest = blake2b(f"{campaign.key}\n{slot_key}\n{reader_key}".encode(), digest_size=8).digest()
+    return timedelta(seconds=1 + int.from_bytes(digest) % campaign.jitter_s)
