@@ -84,10 +84,14 @@ def _offsets(sheet: Sheet, rng: Random, freshest: bool) -> list[float]:
     stage_h = list(sheet.offsets_h) or gaps
     offsets: list[float] = []
     for piece in sheet.pieces:
-        same = [hours for other, hours in zip(sheet.pieces, offsets, strict=False) if other.stage == piece.stage]
-        offsets.append(max(same) + rng.uniform(0.2, 3.0) if same else stage_h[piece.stage - 1])
+        before = list(zip(sheet.pieces, offsets, strict=False))
+        same = [hours for other, hours in before if other.stage == piece.stage]
+        earlier = [hours for other, hours in before if other.stage < piece.stage]
+        soonest = max(same) + rng.uniform(0.2, 3.0) if same else max(earlier, default=-0.5) + 0.5
+        offsets.append(soonest if same else max(soonest, stage_h[piece.stage - 1]))
+    last = max(hours for piece, hours in zip(sheet.pieces, offsets, strict=True) if piece.flag != "embargoed")
     tail = _NEWEST_AGE_H if freshest else rng.uniform(0.3, min(4.0, sheet.start_h / 4))
-    room = (sheet.start_h - tail) / max(offsets[-1], 0.01)
+    room = (sheet.start_h - tail) / last
     return [hours * room for hours in offsets] if room < 1 or freshest else offsets
 
 

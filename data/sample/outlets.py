@@ -33,8 +33,13 @@ class Outlet:
         return text
 
 
-_SHORT_UNITS = ((r"(\d) per cent\b", r"\1%"), (r"(\d) kilometres\b", r"\1 km"), (r"\b[Mm]ore than (?=\d)", "over "))
-_CURLY = ((r"(?<=\w)'(?=\w)", "’"), (r"(?<=s)'(?=\s)", "’"))
+_SHORT_UNITS = (
+    (r"(\d) per cent\b", r"\1%"),
+    (r"(\d) kilometres\b", r"\1 km"),
+    (r"\bmore than (?=\d)", "over "),
+    (r"\bMore than (?=\d)", "Over "),
+)
+_CURLY = ((r"(?<!\w)'(?=\w)", "‘"), (r"'", "’"))
 
 OUTLETS: tuple[Outlet, ...] = (
     Outlet(

@@ -47,7 +47,7 @@ def write(sheet: Sheet, piece: Piece, outlet: Outlet, *, weekdays: tuple[int, ..
     if piece.flag == "title-only":
         return Text(title, "", "")
     told = [fact for fact in sheet.facts if fact.stage == piece.stage and _fits(fact, outlet)]
-    told = _some(told, rng)
+    told = _some(told, rng, in_order=sheet.category == "sport")
     sentences = [_state(fact, say, sheet.language, rng) for fact in told]
     spoken = [quote for quote in sheet.quotes if quote.stage == piece.stage]
     quote = spoken[turn % len(spoken)] if spoken else None
@@ -71,15 +71,15 @@ def _fits(fact: Fact, outlet: Outlet) -> bool:
     return not fact.letters or outlet.letter in fact.letters
 
 
-def _some(facts: list[Fact], rng: Random) -> list[Fact]:
-    """Most of the facts, those for this outlet alone always; order changes only where no pronoun leans on it."""
+def _some(facts: list[Fact], rng: Random, *, in_order: bool) -> list[Fact]:
+    """Most of the facts, those for this outlet alone always; order changes where no pronoun or match leans on it."""
     keep = max(3, len(facts) - rng.randint(0, 1))
     own = [fact for fact in facts if fact.letters]
     common = [fact for fact in facts if not fact.letters]
     wanted = max(0, keep - len(own))
     chosen = set(rng.sample(range(len(common)), min(wanted, len(common))))
     told = [fact for index, fact in enumerate(common) if index in chosen]
-    if not any(fact.text.startswith(_PRONOUNS) for fact in told):
+    if not in_order and not any(fact.text.startswith(_PRONOUNS) for fact in told):
         rng.shuffle(told)
     return [*told[:1], *own, *told[1:]] if told else own
 
@@ -139,7 +139,8 @@ def _background(sheet: Sheet, piece: Piece, outlet: Outlet, say: Say, rng: Rando
     recap = [say(sheet.recap)] if sheet.recap and piece.stage > 1 else []
     standing = [fact for fact in sheet.facts if fact.stage == 0]
     earlier = [fact for fact in sheet.facts if 0 < fact.stage < piece.stage and fact.lasting and _fits(fact, outlet)]
-    chosen = _in_order(earlier, rng.randint(1, 2), rng) + _in_order(standing, rng.randint(1, 2), rng)
+    fewest = 1 if sheet.language == "en" else 2  # the other languages have shorter sheets
+    chosen = _in_order(earlier, rng.randint(fewest, 2), rng) + _in_order(standing, rng.randint(fewest, 2), rng)
     return recap + [_state(fact, say, sheet.language, rng) for fact in chosen]
 
 
@@ -157,7 +158,8 @@ def _second_voice(sheet: Sheet, piece: Piece, quote: Quote | None, outlet: Outle
 def _dateline(sheet: Sheet, outlet: Outlet) -> str:
     if not outlet.dateline or sheet.language != "en" or not sheet.places:
         return ""
-    return f"{sheet.places[0].upper()} (Ledger Wire) – "
+    town = "Port Calder" if sheet.places[0] == "Lorvia" else sheet.places[0]
+    return f"{town.upper()} (Ledger Wire) – "
 
 
 def _length(paragraphs: list[list[str]]) -> int:
