@@ -49,12 +49,13 @@ def write(sheet: Sheet, piece: Piece, outlet: Outlet, *, weekdays: tuple[int, ..
     told = [fact for fact in sheet.facts if fact.stage == piece.stage and _fits(fact, outlet)]
     told = _some(told, rng, in_order=sheet.category == "sport")
     sentences = [_state(fact, say, sheet.language, rng) for fact in told]
-    spoken = [quote for quote in sheet.quotes if quote.stage == piece.stage]
+    spoken = _voices(sheet, piece, outlet)
     quote = spoken[turn % len(spoken)] if spoken else None
     paragraphs = [[_dateline(sheet, outlet) + lead, *sentences[:1]]]
     paragraphs.append([_set_quote(quote, outlet, sheet.language, rng)] if quote else [])
     paragraphs.append(sentences[1:])
-    paragraphs.append(_background(sheet, piece, outlet, say, rng))
+    fewest = 1 if quote and sheet.language == "en" else 2  # the other languages have shorter sheets
+    paragraphs.append(_background(sheet, piece, outlet, say, rng, fewest=fewest))
     if _length(paragraphs) < _SHORT_WORDS or rng.random() < 0.3:
         paragraphs.append(_second_voice(sheet, piece, quote, outlet, rng))
     if sheet.language == outlet.language and (_length(paragraphs) < _SHORT_WORDS or rng.random() < 0.2):
@@ -67,8 +68,14 @@ def _pick(text: str, rng: Random) -> str:
     return _CHOICE.sub(lambda match: rng.choice(match[1].split("|")), text)
 
 
-def _fits(fact: Fact, outlet: Outlet) -> bool:
-    return not fact.letters or outlet.letter in fact.letters
+def _fits(told: Fact | Quote, outlet: Outlet) -> bool:
+    return not told.letters or outlet.letter in told.letters
+
+
+def _voices(sheet: Sheet, piece: Piece, outlet: Outlet) -> list[Quote]:
+    """Who speaks to this outlet at this stage: those who speak to it alone, or else those who speak to everybody."""
+    heard = [quote for quote in sheet.quotes if quote.stage == piece.stage and _fits(quote, outlet)]
+    return [quote for quote in heard if quote.letters] or heard
 
 
 def _some(facts: list[Fact], rng: Random, *, in_order: bool) -> list[Fact]:
@@ -134,12 +141,11 @@ _FOREIGN_QUOTES = {
 }
 
 
-def _background(sheet: Sheet, piece: Piece, outlet: Outlet, say: Say, rng: Random) -> list[str]:
+def _background(sheet: Sheet, piece: Piece, outlet: Outlet, say: Say, rng: Random, *, fewest: int) -> list[str]:
     """What a reader should know besides: what came before (not for a first report), and one or two standing facts."""
     recap = [say(sheet.recap)] if sheet.recap and piece.stage > 1 else []
     standing = [fact for fact in sheet.facts if fact.stage == 0]
     earlier = [fact for fact in sheet.facts if 0 < fact.stage < piece.stage and fact.lasting and _fits(fact, outlet)]
-    fewest = 1 if sheet.language == "en" else 2  # the other languages have shorter sheets
     chosen = _in_order(earlier, rng.randint(fewest, 2), rng) + _in_order(standing, rng.randint(fewest, 2), rng)
     return recap + [_state(fact, say, sheet.language, rng) for fact in chosen]
 
@@ -151,7 +157,7 @@ def _in_order(facts: list[Fact], many: int, rng: Random) -> list[Fact]:
 
 def _second_voice(sheet: Sheet, piece: Piece, quote: Quote | None, outlet: Outlet, rng: Random) -> list[str]:
     """A second voice of the same stage, or none."""
-    others = [other for other in sheet.quotes if other.stage == piece.stage and other != quote]
+    others = [other for other in _voices(sheet, piece, outlet) if other != quote]
     return [_set_quote(others[0], outlet, sheet.language, rng)] if others else []
 
 

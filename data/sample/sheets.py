@@ -40,9 +40,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Words somebody said at a stage."""
+    """Words somebody said at a stage, to some outlets or to all."""
 
     stage: int
+    letters: str
     name: str
     role: str
     words: str
@@ -117,7 +118,9 @@ def _fact(line: str) -> Fact:
 
 
 def _quote(line: str) -> Quote:
-    stage, rest = line.split(" ", 1)
-    who, words = rest.split(" :: ", 1)
+    match = _HEAD.fullmatch(line)
+    if match is None:
+        raise ValueError(f"write 'stage[OUTLETS] Name, role :: words', not {line!r}")
+    who, words = match["rest"].split(" :: ", 1)
     name, _, role = who.partition(", ")
-    return Quote(int(stage), name, role, words.strip())
+    return Quote(int(match["stage"]), match["letters"], name, role, words.strip())

@@ -223,8 +223,8 @@ def test_readers_open_what_they_follow_more_often(newsroom: Newsroom) -> None:
     assert opened[True] / shown[True] > 1.3 * opened[False] / shown[False]
 
 
-def test_every_sheet_can_be_told_at_every_stage() -> None:
+def test_every_outlet_has_something_to_tell_at_each_stage_it_reports() -> None:
     for sheet in load_sheets():
-        for stage in {piece.stage for piece in sheet.pieces}:
-            assert any(fact.stage == stage for fact in sheet.facts), (sheet.slug, stage)
-            assert any(quote.stage == stage for quote in sheet.quotes), (sheet.slug, stage)
+        for piece in sheet.pieces:
+            told = [fact for fact in sheet.facts if fact.stage == piece.stage]
+            assert any(not fact.letters or piece.letter in fact.letters for fact in told), (sheet.slug, piece)
