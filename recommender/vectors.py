@@ -357,7 +357,8 @@ def _tf_idf(counts: sparse.csr_matrix, idf: Floats) -> sparse.csr_matrix:
 def _judged_by_pieces(documents: Sequence[Document], pieces: sparse.csr_matrix) -> npt.NDArray[np.bool_]:
     """Which texts enter the latent space by pieces of words: those whose language we cannot stem, (n,)."""
     unstemmed = np.fromiter((not has_stemmer(document.language) for document in documents), dtype=bool)
-    return np.logical_and(unstemmed, np.diff(pieces.indptr) > 0)
+    spelled: npt.NDArray[np.bool_] = unstemmed & (np.diff(pieces.indptr) > 0)
+    return spelled
 
 
 def _latent_features(
