@@ -14,9 +14,12 @@ from data.clock import zone_names
 from data.errors import InvalidTime
 from data.sample import Newsroom, generate
 from data.sample.sheets import load_sheets
+from data.store import Store
 
 NOW = datetime(2026, 3, 29, 4, 30, tzinfo=UTC)  # within Europe's spring change of clocks
-ICONS = Path(__file__).parents[2] / "recommender/web/static/icons"
+ROOT = Path(__file__).parents[2]
+ICONS = ROOT / "recommender/web/static/icons"
+PAGE = ROOT / "docs/sample-newsroom.md"
 
 
 @pytest.fixture(scope="module")
@@ -228,3 +231,35 @@ def test_every_outlet_has_something_to_tell_at_each_stage_it_reports() -> None:
         for piece in sheet.pieces:
             told = [fact for fact in sheet.facts if fact.stage == piece.stage]
             assert any(not fact.letters or piece.letter in fact.letters for fact in told), (sheet.slug, piece)
+
+
+@pytest.mark.parametrize("now", [datetime(2026, 11, 1, 0, 1, tzinfo=UTC), datetime(2027, 7, 9, 17, 59, 59, tzinfo=UTC)])
+def test_times_hold_at_any_hour_and_season(now: datetime) -> None:
+    newsroom = generate(3, now=now)
+    ages = [now - article.published_at for article in newsroom.articles if article.id not in newsroom.embargoed]
+    assert timedelta(0) < min(ages) < timedelta(minutes=15)
+    assert max(ages) < timedelta(days=10)
+    assert all(article.published_at > now for article in newsroom.articles if article.id in newsroom.embargoed)
+    assert now - timedelta(hours=24) < newsroom.events[-1].at < now
+
+
+def test_a_store_takes_everything_as_new(newsroom: Newsroom, store: Store) -> None:
+    put = store.put_articles(newsroom.articles, now=NOW)
+    assert (put.new, put.changed, put.same, put.rejected) == (len(newsroom.articles), 0, 0, ())
+    assert store.put_readers(newsroom.readers, now=NOW) == len(newsroom.readers)
+    assert store.put_devices(newsroom.devices, now=NOW) == len(newsroom.devices)
+    few = newsroom.events[-1000:]
+    added = store.add_events(few, now=NOW)
+    assert (added.accepted, added.rejected) == (len(few), ())
+    for key in newsroom.retracted:
+        store.retract_article(key, now=NOW)
+
+
+def test_the_page_about_it_tells_the_truth(newsroom: Newsroom) -> None:
+    page = PAGE.read_text()
+    stories = set(newsroom.labels.values())
+    assert f"{len(stories)} stories, {len(newsroom.articles)} articles, {len(newsroom.readers)} readers" in page
+    assert f"{len({reader.zone for reader in newsroom.readers})} time zones" in page
+    look_for = page.split("## What to look for")[1].split("## The readers")[0]
+    assert set(re.findall(r"`([a-z-]+)`", look_for)) <= stories
+    assert all(f"`{source.key}`" in page for source in newsroom.sources)
