@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, and_, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, literal, null, or_, select, update
 
 from data.alerts import TOLD_STATES, WAITING_STATES, CampaignRow, Due, NewDelivery, Outcome, PlanRow, Told
 from data.clock import micros
+from data.columns import UtcTime
 from data.errors import NotFound
 from data.leases import require_fence
 from data.models import Article, Campaign, Delivery, DeliveryEvent, Plan, Story
@@ -97,13 +98,11 @@ class Outbox:
             last = connection.execute(select(func.coalesce(func.max(DELIVERIES.c.id), 0)).where(ours)).scalar_one()
             made = self.store.insert(Delivery).on_conflict_do_nothing()
             connection.execute(made, [_fields(one) | same for one in deliveries])
-            fresh = select(
-                DELIVERIES.c.id, literal(micros(now)), literal(None), DELIVERIES.c.state, literal("planned")
-            ).where(ours, DELIVERIES.c.id > last)
-            noted = connection.execute(
-                insert(EVENTS).from_select(["delivery_id", "at", "before", "after", "reason"], fresh)
-            )
-            return int(noted.rowcount)
+            fresh = (ours, DELIVERIES.c.id > last)
+            noted = select(DELIVERIES.c.id, literal(now, UtcTime), null(), DELIVERIES.c.state, literal("planned"))
+            columns = ["delivery_id", "at", "before", "after", "reason"]
+            connection.execute(insert(EVENTS).from_select(columns, noted.where(*fresh)))
+            return int(connection.execute(select(func.count()).select_from(DELIVERIES).where(*fresh)).scalar_one())
 
     def finish_plan(
         self,
@@ -144,21 +143,20 @@ class Outbox:
         """
         place = {reader_id: row for row, reader_id in enumerate(reader_ids)}
         story = func.coalesce(ARTICLES.c.story_id, -ARTICLES.c.id)
-        at = func.min(func.coalesce(DELIVERIES.c.sent_at, DELIVERIES.c.not_before_at))
         handed_at = func.coalesce(DELIVERIES.c.sent_at, DELIVERIES.c.not_before_at)
-        wanted = or_(handed_at > micros(since), story.in_(list(story_ids)))
+        wanted = or_(handed_at > since, story.in_(list(story_ids)))
         columns = (DELIVERIES.c.reader_id, story.label("story"), DELIVERIES.c.update_no)
         found: list[tuple[int, int, int, int]] = []
         with self.store.reading() as connection:
             for part in chunks(list(reader_ids)):
                 query = (
-                    select(*columns, at.label("at"))
+                    select(*columns, func.min(handed_at).label("at"))
                     .select_from(DELIVERIES.join(ARTICLES, ARTICLES.c.id == DELIVERIES.c.article_id))
                     .where(DELIVERIES.c.reader_id.in_(part), DELIVERIES.c.state.in_(TOLD_STATES), wanted)
                     .group_by(DELIVERIES.c.campaign_id, DELIVERIES.c.slot, *columns)
                 )
                 rows = connection.execute(query)
-                found += [(place[row.reader_id], _us(row.at), row.story, row.update_no) for row in rows]
+                found += [(place[row.reader_id], micros(row.at), row.story, row.update_no) for row in rows]
         table_ = np.array(found, np.int64).reshape(-1, 4)
         return Told(table_[:, 0], table_[:, 1], table_[:, 2], table_[:, 3])
 
@@ -265,10 +263,6 @@ class Outbox:
 
 def _fields(one: NewDelivery) -> dict[str, Any]:
     return {name: getattr(one, name) for name in NewDelivery.__dataclass_fields__}
-
-
-def _us(value: Any) -> int:
-    return micros(value) if isinstance(value, datetime) else int(value)
 
 
 def _move(  # noqa: PLR0917  reads as: from, to, which, when, why

@@ -18,7 +18,7 @@ MORNING_DIGEST = CampaignRow(
     freshness_h=24.0,
     ttl_s=21_600,
     hold_s=60,
-    bar=0.40,
+    bar=0.50,  # about: worth 3 of 5 to the desk and new, or less and close to the reader
 )
 
 

@@ -19,7 +19,7 @@ from scheduler.slots import Slot
 
 MISSED = "MISSED"  # slots nobody looked at within the catch-up
 PLANNED_BEFORE = "PLANNED_BEFORE"  # readers whose slot is in the outbox already
-EXAMPLES = 3  # of each verdict
+EXAMPLES = 2  # of each verdict
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,8 @@ def show(report: Report, titles: Titles, *, everybody: bool) -> None:
     console.print(funnel)
     listed = report.endings if everybody else report.examples()
     why = Table("verdict", "reader", "local time", "score", "article")
+    for column in why.columns[:-1]:
+        column.no_wrap = True
     for one in listed:
         score = f"{one.score:.2f}" if one.article_id else ""
         why.add_row(
