@@ -148,3 +148,8 @@ def _listed(title: str, lines: list[str]) -> None:
         typer.echo(f"  {line}")
     if len(lines) > LISTED:
         typer.echo(f"  and {len(lines) - LISTED:,} more")
+
+
+def mount(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    app.command()(ingest)

@@ -21,15 +21,17 @@ _TRACKING_PREFIX = tuple(_TRACKING_PREFIXES.split())
 _SESSION = re.compile(r";jsessionid=[^/?;]*", re.IGNORECASE)
 _INDEX = re.compile(r"/(?:index|default)\.(?:html?|php\d?|aspx?|jsp|shtml)$", re.IGNORECASE)
 _AMP_FILE = re.compile(r"\.amp(\.html?)?$", re.IGNORECASE)
+# Fragments that name an item of its own: `#!` pages, and the numbered items of a blog's page of the day (#a080605).
+_ITEM_FRAGMENT = re.compile(r"!.*|[a-z]{0,5}[-_]?\d{5,}", re.IGNORECASE)
 _DEFAULT_PORT = re.compile(r"(?<=[^:]):(?:80|443)?$")
 
 
 def canonical_url(url: str) -> str:
     """The identity of a page's address: compare it, do not link to it.
 
-    https for http, lower-case host in ASCII form, no default port, user name, fragment (but `#!`), session id or
-    tracking parameter, the rest of the query sorted, no trailing slash, `index.html` or `/amp`. Pure and idempotent.
-    What is no http address comes back stripped of white space.
+    https for http, lower-case host in ASCII form, no default port, user name, session id or tracking parameter, the
+    rest of the query sorted, no trailing slash, `index.html` or `/amp`, no fragment but `#!...` and numbered items.
+    Pure and idempotent. What is no http address comes back stripped of white space.
     """
     text = "".join(url.split())
     for _ in range(8):  # each round only shortens or settles; two suffice for all but made-up addresses
@@ -49,7 +51,7 @@ def _once(text: str) -> str:
     host = parts.netloc.rpartition("@")[2].lower()
     host = _DEFAULT_PORT.sub("", host).rstrip(".")
     scheme = "https" if not re.search(r":\d+$", host) else parts.scheme
-    fragment = parts.fragment if parts.fragment.startswith("!") else ""
+    fragment = parts.fragment if _ITEM_FRAGMENT.fullmatch(parts.fragment) else ""
     return urlunsplit(SplitResult(scheme, host, _path(parts.path), _query(parts.query), fragment))
 
 

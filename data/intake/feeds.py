@@ -43,6 +43,7 @@ _ITEM_START = re.compile(rb"<(?:[\w.-]+:)?(?:item|entry)(?=[\s>/])", re.IGNORECA
 _ITEM_END = re.compile(rb"</(?:[\w.-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
 _IMAGE = re.compile(r"<img\b([^>]{0,2000})>", re.IGNORECASE)
 _SRC = re.compile(r"""\bsrc\s*=\s*["']?([^"'\s>]{1,2000})""", re.IGNORECASE)
+_EMAIL = re.compile(r"[^\s()<>,;:\"@]{1,64}@[^\s()<>,;:\"@]{1,255}")
 _PIXEL = re.compile(r"""\b(?:width|height)\s*=\s*["']?[01](?:px)?\b""", re.IGNORECASE)
 
 
@@ -54,14 +55,14 @@ def read_feed(data: bytes, origin: Origin, report: FeedReport) -> Iterator[Item]
     if is_too_deep(mended.data):
         raise InvalidInput(f"{origin.where} is nested more than {MAX_DEPTH} elements deep; no feed is")
     content_type = "application/xml; charset=utf-8" if mended.as_utf8 else origin.content_type
-    parsed, entries = _parse(mended.data, content_type, report)
-    feed = _Feed(parsed.get("feed") or {}, origin)
+    parsed, entries = parse_xml(mended.data, content_type, report)
+    feed = FeedContext(parsed.get("feed") or {}, origin)
     report.kind = _VERSIONS.get(parsed.get("version") or "", "XML feed")
     report.title, report.language = feed.title, feed.language
     yield from _items(entries, feed, report, cut_off=bool(parsed.get("bozo")) and _ends_inside_item(mended.data))
 
 
-def _items(entries: list[Any], feed: "_Feed", report: FeedReport, *, cut_off: bool) -> Iterator[Item]:
+def _items(entries: list[Any], feed: "FeedContext", report: FeedReport, *, cut_off: bool) -> Iterator[Item]:
     shared = _shared_guids(entries, feed)
     if shared:
         report.warn("one guid for several links: those items are known by their links")
@@ -75,7 +76,7 @@ def _items(entries: list[Any], feed: "_Feed", report: FeedReport, *, cut_off: bo
             yield _guarded(entry, feed, report, where, shared)
 
 
-def _guarded(entry: Any, feed: "_Feed", report: FeedReport, where: str, shared: set[str]) -> Item:
+def _guarded(entry: Any, feed: "FeedContext", report: FeedReport, where: str, shared: set[str]) -> Item:
     """One entry as an item. feedparser's values have any type a strange feed can make of them."""
     try:
         return _item(entry, feed, report, where, shared)
@@ -83,7 +84,7 @@ def _guarded(entry: Any, feed: "_Feed", report: FeedReport, where: str, shared: 
         return Rejected(where, f"the item could not be understood ({type(error).__name__})")
 
 
-def _parse(data: bytes, content_type: str | None, report: FeedReport) -> tuple[Any, list[Any]]:
+def parse_xml(data: bytes, content_type: str | None, report: FeedReport) -> tuple[Any, list[Any]]:
     """feedparser's result and entries; where it breaks down, item by item, None for those it cannot read."""
     try:
         parsed = _feedparser(data, content_type)
@@ -136,7 +137,7 @@ def _ends_inside_item(data: bytes) -> bool:
     return bool(starts) and (not ends or ends[-1] < starts[-1]) and b"/>" not in data[starts[-1] :][-4:]
 
 
-class _Feed:
+class FeedContext:
     """What items inherit from their feed."""
 
     def __init__(self, fields: Any, origin: Origin) -> None:
@@ -145,9 +146,9 @@ class _Feed:
         self.address = origin.url or next((absolute(link) for link in links if absolute(link)), "") or self.site
         self.origin = origin
         self.scope = scope_of(self.address or origin.where)
-        self.title = " ".join(_plain(fields, "title").split())[:500]
+        self.title = " ".join(plain_text(fields, "title").split())[:500]
         self.language = language_tag(fields.get("language"))
-        self.date = _first_date(fields, ("published", "updated"))
+        self.date = first_date(fields, ("published", "updated"))
 
     def link(self, entry: Any) -> str:
         """The entry's page: its link, the publisher's own behind a proxy first, else a guid or id that is one."""
@@ -164,25 +165,25 @@ class _Feed:
     def source(self, entry: Any, link: str) -> dict[str, str] | None:
         """The outlet: the item's own `source` where it names one, else the feed's site and title."""
         own = entry.get("source") or {}
-        name = " ".join(_plain(own, "title").split())
+        name = " ".join(plain_text(own, "title").split())
         host = host_of(absolute(_text(own.get("href") or own.get("link"))))
         if name or host:
             return source_fields(host or name.lower(), name)
         return source_fields(host_of(self.site) or host_of(link) or host_of(self.address), self.title)
 
 
-def _shared_guids(entries: list[Any], feed: _Feed) -> set[str]:
+def _shared_guids(entries: list[Any], feed: FeedContext) -> set[str]:
     """Guids that several items with different links carry: a common mistake that would make them one article."""
     pairs = {(_text(e.get("id")).strip(), canonical_url(feed.link(e))) for e in entries if e is not None}
     counts = Counter(guid for guid, _ in pairs if guid)
     return {guid for guid, count in counts.items() if count > 1}
 
 
-def _item(entry: Any, feed: _Feed, report: FeedReport, where: str, shared: set[str]) -> Item:
+def _item(entry: Any, feed: FeedContext, report: FeedReport, where: str, shared: set[str]) -> Item:
     guid = _text(entry.get("id")).strip()
     link = feed.link(entry)
     summary, body = _texts(entry)
-    title = " ".join(_plain(entry, "title").split())
+    title = " ".join(plain_text(entry, "title").split())
     if guid:
         where = f"{where} ({guid[:100]})"
     if not title and not (summary or body):
@@ -193,8 +194,8 @@ def _item(entry: Any, feed: _Feed, report: FeedReport, where: str, shared: set[s
         title = first_words(summary or body)
         report.warn("no title: the first words of its text stand in")
     key = article_id("" if guid in shared else guid, link, feed.scope)
-    updated = _first_date(entry, ("updated",))
-    own = _first_date(entry, ("published", "updated", "created"))
+    updated = first_date(entry, ("updated",))
+    own = first_date(entry, ("published", "updated", "created"))
     published_at = settled(own, feed.date, feed.origin, report, key)
     fields = {
         "id": key,
@@ -220,13 +221,13 @@ def _texts(entry: Any) -> tuple[str, str]:
     """Summary and body as plain text; a long description alone is the body."""
     contents = [_value_text(part) for part in entry.get("content") or []]
     body = max(contents, key=len, default="")
-    summary = _plain(entry, "summary")
+    summary = plain_text(entry, "summary")
     if not body and len(summary) > LONG_SUMMARY:
         return "", summary
     return ("" if summary == body else summary), body
 
 
-def _plain(fields: Any, name: str) -> str:
+def plain_text(fields: Any, name: str) -> str:
     """A text construct of feedparser's as plain text."""
     detail = fields.get(f"{name}_detail")
     return _value_text(detail) if detail else _tidy_html(_text(fields.get(name)))
@@ -244,7 +245,7 @@ def _tidy_html(value: str) -> str:
     return html_to_text(value) or ("" if "<" in value else value.strip())
 
 
-def _first_date(fields: Any, names: tuple[str, ...]) -> Dated | None:
+def first_date(fields: Any, names: tuple[str, ...]) -> Dated | None:
     for name in names:
         # feedparser answers `published` for a missing `updated`; only what the feed says counts here.
         text = dict.get(fields, name)
@@ -255,13 +256,15 @@ def _first_date(fields: Any, names: tuple[str, ...]) -> Dated | None:
 
 
 def _author(entry: Any) -> str | None:
-    people = entry.get("authors") or []
-    names = [" ".join(_tidy_html(_text(person.get("name"))).split()) for person in people]
-    joined = ", ".join(dict.fromkeys(name for name in names if name))
-    return joined[:1_000] or None
+    people = [_text(person.get("name")) for person in entry.get("authors") or []]
+    whole = _text(entry.get("author"))
+    if len(people) <= 1 and "@" in whole:  # RSS: desk@news.example (Ada Byron); no reader needs the address
+        people = [_EMAIL.sub("", whole).strip(" ()<>\"',;-")]
+    names = [" ".join(_tidy_html(name).split()) for name in people if "@" not in name]
+    return ", ".join(dict.fromkeys(name for name in names if name))[:1_000] or None
 
 
-def _language(entry: Any, feed: _Feed, title: str, text: str) -> str | None:
+def _language(entry: Any, feed: FeedContext, title: str, text: str) -> str | None:
     own = [(entry.get(f"{name}_detail") or {}).get("language") for name in ("title", "summary")]
     for tag in (*own, feed.language):
         if language_tag(tag):

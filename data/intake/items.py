@@ -82,6 +82,19 @@ class Reading:
             yield item
 
 
+def one_per_page(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, but of several different ones on one page only the first: a page is one article.
+
+    Feeds list the newest first, so it is the newest that stays.
+    """
+    seen: dict[str, str] = {}
+    for number, item in enumerate(items, 1):
+        if isinstance(item, Rejected) or seen.setdefault(canonical_url(item.url), item.id) == item.id:
+            yield item
+        else:
+            yield Rejected(f"item {number} ({item.id[:100]})", "its page is that of an earlier item, which stays")
+
+
 def general(reason: str) -> str:
     """A reason without its particulars, so that equal ones can be counted together."""
     return _QUOTED.sub("...", reason)[:300]

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 from data.errors import InvalidInput, NotFound
 from data.intake.feeds import read_feed
 from data.intake.inflate import GZIP_MAGIC, gunzip, too_large
-from data.intake.items import FeedReport, Item, Origin, Reading, Rejected
+from data.intake.items import FeedReport, Item, Origin, Reading, Rejected, one_per_page
 from data.intake.jsonfeed import read_json
 from data.intake.jsonl import read_jsonl
 from data.intake.sitemap import read_sitemap
@@ -50,7 +50,7 @@ def read_bytes(data: bytes, origin: Origin, max_bytes: int = DEFAULT_MAX_BYTES) 
         return Reading(report, read_jsonl(io.BytesIO(data), report))
     if kind not in _READERS:
         raise _refusal(origin.where, kind)
-    return Reading(report, _primed(_READERS[kind](data, origin, report)))
+    return Reading(report, one_per_page(_primed(_READERS[kind](data, origin, report))))
 
 
 def read_file(path: Path, now: datetime, max_bytes: int = DEFAULT_MAX_BYTES) -> Reading:
