@@ -1,0 +1,177 @@
+"""A small newsroom to plan for: articles with stories, readers with devices, a morning campaign."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from data.alerts import CampaignRow, Due
+from data.campaigns import Campaigns
+from data.store import Store
+from data.values import RuleRow
+from data.wire import ArticleIn, DeviceIn, EventIn, ReaderIn
+from recommender import rules
+from recommender.index import ArticleIndex
+from recommender.popularity import Popularity
+from recommender.snapshot import Snapshot
+from scheduler.planning import Planner
+
+NOW = datetime(2026, 3, 2, 7, 31, tzinfo=UTC)  # a Monday
+TEXTS = {
+    "tariffs": "Washington and Tokyo agree on new tariffs for cars and steel after months of talks",
+    "flood": "Rivers rise over their banks in the south as heavy rain goes on for a third day",
+    "opera": "The opera house opens its season with a new production of an old favourite",
+}
+
+
+class Newsroom:
+    """Writes what a test needs and hands out snapshots of it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.now = store, NOW
+        self.rules: list[RuleRow] = []
+        self.campaigns = Campaigns(store)
+
+    def articles(self, **fields: Any) -> None:
+        """The three articles, three hours old; `fields` for all of them."""
+        for key, text in TEXTS.items():
+            self.article(key, text, **fields)
+
+    def article(self, key: str, text: str, **fields: Any) -> None:
+        """One article, alone in its story unless `story` names another's key."""
+        story = fields.pop("story", key)
+        given: dict[str, Any] = {
+            "id": key,
+            "url": f"https://news.example/{key}",
+            "title": text[:40],
+            "summary": text,
+            "published_at": self.now - timedelta(hours=3),
+            "source": {"id": "herald", "name": "The Herald"},
+            "language": "en",
+            "news_value": 4,
+            "topics": [key],
+        }
+        self.store.put_articles([ArticleIn.model_validate(given | fields)], now=self.now)
+        ids = self.store.article_ids([key, story])
+        self.store.assign_stories([(ids[key], ids[story])], now=self.now)
+
+    def reader(self, key: str, *, devices: int = 1, **fields: Any) -> None:
+        """One reader with so many devices."""
+        self.store.put_readers([ReaderIn.model_validate({"id": key} | fields)], now=self.now)
+        for number in range(devices):
+            self.store.put_device(key, DeviceIn(fid=f"{key}-{number}", platform="android"), now=self.now)
+
+    def reads(self, reader: str, *articles: str, at: datetime | None = None) -> None:
+        """The reader reads these articles."""
+        at = at or self.now - timedelta(hours=1)
+        events = [
+            EventIn(id=f"{reader}/{one}/{at}", reader=reader, article=one, kind="read", at=at) for one in articles
+        ]
+        assert self.store.add_events(events, now=max(at, self.now)).accepted == len(articles)
+
+    def campaign(self, **fields: Any) -> CampaignRow:
+        """The morning campaign: 07:30 on weekdays, no jitter, no hold, no bar, nobody held out."""
+        given: dict[str, Any] = {"local_times": ("07:30",), "weekdays": (0, 1, 2, 3, 4), "policy": {"holdout_share": 0}}
+        key = fields.pop("key", "morning")
+        self.campaigns.ensure([CampaignRow(0, key, key.title(), **given | fields)], now=self.now - timedelta(days=1))
+        return self.campaigns.get(key)
+
+    def snapshot(self) -> Snapshot:
+        """The news as it is in the store now."""
+        sources = self.store.sources()
+        texts = self.store.article_texts(0)
+        known = rules.resolve(
+            self.rules,
+            "push",
+            {one.key: one.id for one in self.store.articles(t.id for t in texts)},
+            {one.key: one.id for one in sources.values()},
+        )
+        popularity = Popularity().add(self.store.events_since(0))
+        return Snapshot(ArticleIndex.build(texts), popularity, sources, rules={"push": known})
+
+    def planner(self, **options: Any) -> Planner:
+        return Planner(self.store, self.snapshot, **options)
+
+
+@pytest.fixture
+def newsroom(sqlite_store: Store) -> Newsroom:
+    return Newsroom(sqlite_store)
+
+
+@pytest.fixture
+def newsroom_on_each(store: Store) -> Newsroom:
+    return Newsroom(store)
+
+
+@pytest.fixture
+def make_due() -> Callable[..., Due]:
+    def make(**fields: Any) -> Due:
+        given: dict[str, Any] = {
+            "id": 1,
+            "key": "d1",
+            "campaign_id": 1,
+            "campaign_key": "morning",
+            "campaign_kind": "digest",
+            "policy": {},
+            "slot": "2026-03-02T07:30",
+            "attempt": 1,
+            "expires_at": NOW + timedelta(hours=6),
+            "article_id": 7,
+            "article_key": "tariffs",
+            "title": "New tariffs",
+            "summary": TEXTS["tariffs"],
+            "url": "https://news.example/tariffs",
+            "image_url": "https://news.example/tariffs.jpg",
+            "source_key": "herald",
+            "category": "World",
+            "topics": ("Trade",),
+            "published_at": NOW - timedelta(hours=1),
+            "embargo_until": None,
+            "retracted_at": None,
+            "story_id": 7,
+            "reader_id": 1,
+            "zone": "UTC",
+            "push": True,
+            "quiet_from": "22:00",
+            "quiet_until": "07:00",
+            "daily_cap": 4,
+            "muted_topics": (),
+            "muted_sources": (),
+            "muted_stories": (),
+            "fid": "fid-1",
+            "token": None,
+            "platform": "ios",
+            "is_test": False,
+            "device_state": "active",
+            "device_reader_id": 1,
+        }
+        return Due(**given | fields)
+
+    return make
+
+
+def rule(kind: str, target: str, key: str, *, surface: str = "all") -> RuleRow:
+    """A desk rule in effect around NOW."""
+    ends_at = NOW + timedelta(days=1)
+    return RuleRow(1, kind, surface, target, key, 0.3, None, NOW - timedelta(days=1), ends_at, "editor", "")
+
+
+@pytest.fixture
+def make_rule() -> Callable[..., RuleRow]:
+    return rule
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+def verdicts(report: Any) -> dict[str, str]:
+    """reader -> verdict."""
+    return {one.reader: one.verdict for one in report.endings}
+
+
+@pytest.fixture
+def verdicts_of() -> Callable[[Any], dict[str, str]]:
+    return verdicts
