@@ -104,10 +104,6 @@ def _is_stateful(data: bytes, content_type: str | None) -> bool:
 def json_text(data: bytes) -> tuple[str, str | None]:
     """A JSON document as text, and a warning when bytes had to be replaced."""
     name = text_encoding(data) or "utf-8"
-    if len(data) > 1 and data[0:2] in {b"{\x00", b"[\x00"}:
-        name = "utf-16-le"
-    elif len(data) > 1 and data[0:1] == b"\x00":
-        name = "utf-16-be"
     try:
         return data.decode(name), None
     except UnicodeDecodeError:

@@ -45,6 +45,8 @@ def read_bytes(data: bytes, origin: Origin, max_bytes: int = DEFAULT_MAX_BYTES) 
     if len(data) > max_bytes:
         raise too_large(origin.where, max_bytes)
     kind = kind_of(data[:SNIFF_BYTES])
+    if kind == "unknown" and data.startswith(b"<"):  # a long DOCTYPE in front
+        kind = kind_of(data[: 16 * SNIFF_BYTES])
     report = FeedReport(origin.where, kind)
     if kind == "jsonl":
         return Reading(report, read_jsonl(io.BytesIO(data), report))

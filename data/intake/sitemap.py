@@ -39,7 +39,7 @@ def read_sitemap(data: bytes, origin: Origin, report: FeedReport) -> Iterator[It
     try:
         for element in _elements(data):
             fields = _leaves(element)
-            if etree.QName(element).localname == "sitemap":
+            if _local(element.tag) == "sitemap":
                 children.append((fields.get("lastmod", ""), absolute(fields.get("loc", ""), origin.url)))
             else:
                 pages += 1
@@ -50,7 +50,7 @@ def read_sitemap(data: bytes, origin: Origin, report: FeedReport) -> Iterator[It
             if pages >= MAX_PAGES:
                 report.warn(f"only the first {MAX_PAGES:,} pages were read")
                 return
-    except etree.LxmlError as error:
+    except (etree.LxmlError, UnicodeError) as error:
         if not pages and not children:
             raise InvalidInput(f"{origin.where} is not a sitemap: {error}") from None
         report.warn("not well-formed XML: read as far as possible")
@@ -77,17 +77,22 @@ def _elements(data: bytes) -> Iterator[Any]:
 def _leaves(element: Any) -> dict[str, str]:
     """Local names of the descendants and their text; the first of a name wins, `news:` names before others."""
     found: dict[str, str] = {}
-    for child in element.iterdescendants():
-        if not isinstance(child.tag, str):
+    for child in element.iterdescendants("*"):
+        try:
+            tag = child.tag
+            text = "".join([child.text or "", *(node.tail or "" for node in child)]).strip()
+        except UnicodeError:  # a recovered tree can hold names that are no text
             continue
-        name = etree.QName(child)
-        text = "".join(child.itertext()).strip() if len(child) == 0 else ""
         if not text:
             continue
-        space = (name.namespace or "").lower()
+        space = tag.partition("}")[0].lower()
         prefix = next((word for word in ("news", "image", "video") if f"sitemap-{word}" in space), "")
-        found.setdefault(f"{prefix}:{name.localname}" if prefix else name.localname, text)
+        found.setdefault(f"{prefix}:{_local(tag)}" if prefix else _local(tag), text)
     return found
+
+
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2]
 
 
 def _page(fields: dict[str, str], origin: Origin, report: FeedReport, where: str) -> Item:

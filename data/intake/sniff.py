@@ -17,6 +17,10 @@ _PATTERNS = (  # a document without a byte order mark: how its first "<" or "<?x
     (b"<\x00\x00\x00", "utf-32-le"),
     (b"\x00<", "utf-16-be"),
     (b"<\x00", "utf-16-le"),
+    (b"\x00{", "utf-16-be"),
+    (b"\x00[", "utf-16-be"),
+    (b"{\x00", "utf-16-le"),
+    (b"[\x00", "utf-16-le"),
     (b"\x4c\x6f\xa7\x94", "cp037"),  # EBCDIC
 )
 _ROOTS = {
