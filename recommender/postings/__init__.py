@@ -1,0 +1,1 @@
+"""Exact nearest rows of a sparse matrix by cosine."""
