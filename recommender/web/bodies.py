@@ -57,6 +57,9 @@ def check_each(shape: type[Item], items: list[Any]) -> Checked[Item]:
     """Check every item alone, so that one wrong item keeps no good one out."""
     checked: Checked[Item] = Checked([], [], [])
     for index, item in enumerate(items):
+        if not isinstance(item, dict):
+            checked.rejected.append((index, "item: must be an object with the fields of /docs"))
+            continue
         try:
             checked.good.append(shape.model_validate(item))
             checked.positions.append(index)

@@ -4,10 +4,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer()
 
-
-@app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on [default: NEWSBELL_HOST]")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one [default: NEWSBELL_PORT]")] = None,
@@ -26,3 +23,8 @@ def serve(
     with Store.open(settings.database_url) as store:
         store.check()
     run(settings, workers=workers)
+
+
+def mount(app: typer.Typer) -> None:
+    """Add this room's command."""
+    app.command()(serve)

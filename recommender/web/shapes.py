@@ -81,6 +81,7 @@ class CardShape(BaseModel):
     image_url: str | None
     url: str
     category: str | None
+    language: str
     story_id: str | None
     story_size: int = Field(description="How many outlets report the story")
     why: str = Field(description="A sentence on why it is here")

@@ -10,11 +10,12 @@ from starlette.responses import RedirectResponse
 from data.errors import InvalidInput, NotAllowed, NotFound
 from data.values import ArticleRow, ReaderRow
 from data.wire import EventIn, Identifier
+from recommender.cards import age
 from recommender.web.auth import check_page
 from recommender.web.bodies import checked, query
 from recommender.web.gate import segment
 from recommender.web.pages.readers import has_read
-from recommender.web.pages.render import ago, here, render
+from recommender.web.pages.render import here, render
 from recommender.web.pages.render import segment as as_segment
 from recommender.web.shapes import Query, identifier
 from recommender.web.site import Site, site_of
@@ -57,7 +58,7 @@ def _page(site: Site, key: str, reader_key: str | None) -> Response:
         language="en",
         article=found,
         paragraphs=paragraphs(found),
-        age=ago(found.published_at, now, "en"),
+        age=age(found.published_at, now, "en"),
         reader=reader,
         is_read=reader is not None and has_read(site.store, reader, found),
         related=served.items,

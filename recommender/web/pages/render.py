@@ -1,16 +1,15 @@
 """Templates and what they call: everything a page says is escaped, and no style or script is inline."""
 
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 from zlib import crc32
 
-from babel import Locale, UnknownLocaleError
-from babel.dates import format_timedelta
 from fastapi import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from recommender.cards import locale
 
 ICONS = Path(__file__).parents[1] / "static" / "icons"
 HUES = 8  # classes hue-0 to hue-7 of the stylesheet
@@ -47,20 +46,6 @@ def here(path: str, **query: str | None) -> str:
 def segment(value: str) -> str:
     """An identifier as one segment of a path."""
     return quote(value, safe="")
-
-
-def ago(at: datetime, now: datetime, language: str) -> str:
-    """Like "3 hours ago"; a time ahead of ours counts as now."""
-    return format_timedelta(min(at - now, now - now), add_direction=True, locale=locale(language))
-
-
-@lru_cache(maxsize=256)
-def locale(language: str) -> Locale:
-    """The locale of a language tag; English for one that Babel does not know."""
-    try:
-        return Locale.parse(language.replace("-", "_"))
-    except (UnknownLocaleError, ValueError):
-        return Locale("en")
 
 
 def language_name(language: str) -> str:
