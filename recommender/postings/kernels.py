@@ -7,10 +7,17 @@ below the k-th best score is proven out. Signatures are explicit: nothing is com
 import numba as nb
 import numpy as np
 
+from recommender.postings.prefetch import prefetch
+
 GROUP_SHARES = (0.30, 0.10, 0.04, 0.02, 0.01)  # terms held by more than this share of rows form a group
 GROUPS = len(GROUP_SHARES)
 RANGE = 1 << 16  # rows whose bounds are accumulated at a time
 BLOCK = 64
+SLACK = 0.5  # skip groups of frequent terms while they usually add less than this share of the k-th best score
+FIRST_AIM = 0.2  # the cosine that is hoped for while no k-th best is known
+ROW_COST = 250  # refining one row costs as much as reading this many postings
+ROWS_AHEAD = 8
+LISTS_AHEAD = 6
 ESCAPE = 0xFFFF  # a gap this long between two terms of a row is followed by another gap
 
 
@@ -66,30 +73,28 @@ def _push(keys, ties, numbers, rows, scores, size, k, key, tie, number, row, sco
     return size
 
 
-@nb.njit(inline="always")
-def _exact(start, end, gaps, weights, dense):
+@nb.njit
+def _exact(gaps, weights, dense):
     """Inner product of one row with the scattered query: float64 sums in a fixed order, so equal rows score equal."""
     even, odd = 0.0, 0.0
     term = -1
-    place = start
-    while place + 1 < end:
-        term += gaps[place]
-        even += np.float64(weights[place]) * np.float64(dense[term])
-        term += gaps[place + 1]
-        odd += np.float64(weights[place + 1]) * np.float64(dense[term])
-        place += 2
-    if place < end:
-        term += gaps[place]
-        even += np.float64(weights[place]) * np.float64(dense[term])
+    for pair in range(len(gaps) >> 1):
+        term += gaps[2 * pair]
+        even += np.float64(weights[2 * pair]) * np.float64(dense[term])
+        term += gaps[2 * pair + 1]
+        odd += np.float64(weights[2 * pair + 1]) * np.float64(dense[term])
+    if len(gaps) & 1:
+        term += gaps[len(gaps) - 1]
+        even += np.float64(weights[len(gaps) - 1]) * np.float64(dense[term])
     return even + odd
 
 
-@nb.njit(inline="always")
-def _prefix(start, end, gaps, weights, dense, cut):
+@nb.njit
+def _prefix(gaps, weights, dense, cut):
     """The same over the terms below `cut` alone: the frequent ones, which stand first in a row."""
     total = 0.0
     term = -1
-    for place in range(start, end):
+    for place in range(len(gaps)):
         term += gaps[place]
         if term >= cut:
             break
@@ -97,21 +102,129 @@ def _prefix(start, end, gaps, weights, dense, cut):
     return total
 
 
-@nb.njit(inline="always")
-def _add_list(bounds, ids, codes, start, end, factor):
+@nb.njit
+def _offer(
+    keys, best_ties, best_numbers, best_rows, best_scores, size, k, step, minimum, tie_breaks, numbers, first, row, exact
+):
+    """Offer a scored row to the heap; its new size."""
+    score = np.float32(exact)
+    key = np.rint(score / step) * step if step > 0 else np.float64(score)
+    if not (score > 0 and key >= minimum):
+        return size
+    tie = tie_breaks[row] if len(tie_breaks) else first + row
+    number = numbers[row] if len(numbers) else first + row
+    return _push(keys, best_ties, best_numbers, best_rows, best_scores, size, k, key, tie, number, first + row, score)
+
+
+@nb.njit
+def _most_promising(blocks, count, chosen, values):
+    """Blocks of the greatest peaks, greatest first, into `chosen`; how many are above 0."""
+    size = 0
+    for block in range(count):
+        value = blocks[block]
+        if value == 0 or (size == len(chosen) and value <= values[size - 1]):
+            continue
+        if size < len(chosen):
+            size += 1
+        at = size - 1
+        while at > 0 and values[at - 1] < value:
+            values[at], chosen[at] = values[at - 1], chosen[at - 1]
+            at -= 1
+        values[at], chosen[at] = value, block
+    return size
+
+
+@nb.njit
+def _bar(floor, unit):
+    """The least bound that a row of this score can have."""
+    return np.uint16(max(1.0, min(65535.0, np.floor(floor * unit) - 1.0)))
+
+
+@nb.njit
+def _at_least(bounds, blocks, bar, waiting):
+    """Rows whose bound reaches the bar into `waiting`; how many."""
+    count = len(blocks)
+    size = 0
+    for block in range(count):
+        if blocks[block] >= bar:
+            for row in range(block, BLOCK * count, count):
+                if bounds[row] >= bar:
+                    waiting[size] = row
+                    size += 1
+    return size
+
+
+@nb.njit
+def _fetch_row(row_starts, gaps, weights, row):
+    """Bring the beginning of a row near."""
+    start = row_starts[row]
+    for line in range(3):
+        prefetch(gaps, start + 32 * line)
+    for line in range(4):
+        prefetch(weights, start + 16 * line)
+
+
+@nb.njit
+def _add_list(bounds, ids, codes, factor):
     """Add one term's upper bounds; `factor` is in 1/256 units a code."""
-    for place in range(start, end):
+    for place in range(len(ids)):
         row = ids[place]
         bounds[row] = np.uint16(bounds[row] + ((np.int64(codes[place]) * factor + 255) >> 8))
 
 
+@nb.njit
+def _set_norms(bounds, norms, factor):
+    for row in range(len(norms)):
+        bounds[row] = np.uint16((np.uint32(norms[row]) * factor + np.uint32(255)) >> np.uint32(8))
+
+
+@nb.njit
+def _add_norms(bounds, norms, factor):
+    for row in range(len(norms)):
+        bounds[row] += np.uint16((np.uint32(norms[row]) * factor + np.uint32(255)) >> np.uint32(8))
+
+
+@nb.njit
+def _take_norms(bounds, norms, factor):
+    for row in range(len(norms)):
+        less = np.uint16((np.uint32(norms[row]) * factor + np.uint32(255)) >> np.uint32(8))
+        bounds[row] = max(bounds[row], less) - less
+
+
+@nb.njit
+def _hide(bounds, allowed):
+    for row in range(len(allowed)):
+        bounds[row] *= allowed[row]
+
+
+@nb.njit
+def _peaks(bounds, blocks):
+    """The greatest bound of each block; block b holds the rows b, b + blocks, b + 2 blocks... (vectorises)."""
+    count = len(blocks)
+    blocks[:] = bounds[:count]
+    for layer in range(1, BLOCK):
+        part = bounds[layer * count : layer * count + count]
+        for block in range(count):
+            blocks[block] = max(blocks[block], part[block])
+
+
+@nb.njit
+def _peak(bounds, count, block):
+    """The place of the greatest bound of one block."""
+    best = block
+    for row in range(block, BLOCK * count, count):
+        if bounds[row] > bounds[best]:
+            best = row
+    return best
+
+
 _SEARCH = nb.types.UniTuple(nb.int64, 4)(
     # the segment
-    nb.int64, U16, U32, U32, U8, nb.int64, U32, F32, I64, U16, F32, U8, I64, F32, nb.float64,
+    nb.int64, U16, U32, U32, U8, nb.int64, U32, F32, I64, U16, F32, U8, I64, F32, F32, nb.float64,
     # the query
     I32, F32, nb.float64, nb.int64, nb.float64, nb.float64, U8, nb.int64, I64, I64, nb.int64,
     # scratch
-    nb.float32[::1], nb.uint16[::1], nb.uint16[::1], nb.int64[::1], nb.int64[::1],
+    nb.float32[::1], nb.uint16[::1], nb.uint16[::1], nb.int32[::1],
     # the best so far
     nb.float64[::1], nb.int64[::1], nb.int64[::1], nb.int64[::1], nb.float32[::1], nb.int64,
 )  # fmt: skip
@@ -119,205 +232,194 @@ _SEARCH = nb.types.UniTuple(nb.int64, 4)(
 
 @nb.njit(_SEARCH, cache=True, nogil=True, error_model="numpy")
 def search(
-    n, ids, table, rare_ids, codes, common, rare_starts, steps, row_starts, gaps, weights, norms, cuts, tops, longest,
-    terms, query, query_length, k, step, minimum, allowed, own, tie_breaks, numbers, first,
-    dense, bounds, blocks, factors, cursors,
+    n, ids, table, rare_ids, codes, common, rare_starts, steps, row_starts, gaps, weights, norms, cuts, tops, usual,
+    longest, terms, query, query_length, k, step, minimum, allowed, own, tie_breaks, numbers, first,
+    dense, bounds, blocks, waiting,
     keys, best_ties, best_numbers, best_rows, best_scores, size,
 ):  # fmt: skip
-    """Offer the rows of one segment to the heap of the best k; (its size, lists read, rows refined, rows scored)."""
+    """Offer the rows of one segment to the heap of the best k; (its size, postings read, rows refined, rows scored)."""
     count = len(terms)
     ranges = (n + RANGE - 1) // RANGE
     read, refined, scored = 0, 0, 0
-    room = 0.0
+    own_range = own // RANGE if own >= 0 else ranges - 1
+    split = count  # query terms from here on are rare
     for at in range(count):
-        dense[terms[at]] = query[at]
-        if query[at] > 0:
-            room += query[at] * steps[terms[at]]
+        term = terms[at]
+        prefetch(steps, term)
+        if term < common:
+            prefetch(table, term * (ranges + 1) + own_range)
+        else:
+            split = min(split, at)
+            prefetch(rare_starts, term - common)
+    room = 0.0
+    rare = 0
+    for at in range(count):
+        term = terms[at]
+        dense[term] = query[at]
+        room += max(query[at], 0.0) * steps[term]
+        if term >= common:
+            start = np.int64(rare_starts[term - common])
+            rare += np.int64(rare_starts[term - common + 1]) - start
+            prefetch(rare_ids, start)
+            prefetch(codes, len(ids) + start)
     # 65,535 units hold the greatest bound there can be: |q| |d|, the rounding of codes, the rounding of sums.
     unit = (65535.0 - 2 * count - 4 * GROUPS - 8) / (1.03 * query_length * longest + room + 1e-30)
+    factors = np.empty(count, np.int64)
     for at in range(count):
         factors[at] = np.int64(np.ceil(max(query[at], 0.0) * steps[terms[at]] * unit * 256.0))
-        if terms[at] >= common:
-            cursors[at] = rare_starts[terms[at] - common + 1]
     group_ends = np.zeros(GROUPS, np.int64)  # query terms of the first g groups
-    slack = np.zeros(GROUPS, np.float64)
-    group_factors = np.zeros(GROUPS, np.int64)
+    likely = np.zeros(GROUPS, np.float64)  # what a group usually adds at most
+    group_factors = np.zeros(GROUPS, np.uint32)
     at = 0
     for group in range(GROUPS):
         total = 0.0
-        while at < count and terms[at] < cuts[group]:
+        while at < split and terms[at] < cuts[group]:
             total += max(query[at], 0.0) ** 2
             at += 1
         group_ends[group] = at
-        slack[group] = np.sqrt(total) * tops[group]
-        group_factors[group] = np.int64(np.ceil(np.sqrt(total) * tops[group] * 1.0001 / 255.0 * unit * 256.0))
-    offset = np.int64(len(ids))  # codes of rare terms follow those of common ones
-    offered = np.empty(2 * k, np.int64)
+        likely[group] = np.sqrt(total) * usual[group]
+        group_factors[group] = np.uint32(np.ceil(np.sqrt(total) * tops[group] * 1.0001 / 255.0 * unit * 256.0))
 
-    own_range = own // RANGE if own >= 0 else ranges - 1
+    # Entries of rare terms by range of rows.
+    rare_ends = np.zeros(ranges + 1, np.int64)
+    rare_rows = np.empty(rare, np.uint16)
+    rare_adds = np.empty(rare, np.uint16)
+    for at in range(split, count):
+        term = terms[at] - common
+        for place in range(np.int64(rare_starts[term]), np.int64(rare_starts[term + 1])):
+            rare_ends[np.int64(rare_ids[place]) // RANGE + 1] += 1
+    for current in range(ranges):
+        rare_ends[current + 1] += rare_ends[current]
+    fill = rare_ends[:ranges].copy()
+    for at in range(split, count):
+        term = terms[at] - common
+        for place in range(np.int64(rare_starts[term]), np.int64(rare_starts[term + 1])):
+            row = np.int64(rare_ids[place])
+            to = fill[row // RANGE]
+            fill[row // RANGE] = to + 1
+            rare_rows[to] = np.uint16(row % RANGE)
+            rare_adds[to] = np.uint16((np.int64(codes[len(ids) + place]) * factors[at] + 255) >> 8)
+
+    starts = np.empty(split + LISTS_AHEAD, np.int64)
+    ends = np.empty(split + LISTS_AHEAD, np.int64)
+    starts[split:] = 0
+    chosen = np.empty(min(2 * k, len(blocks)), np.int64)
+    values = np.empty(len(chosen), np.uint16)
     for turn in range(ranges):
         # The query's own range first: its story is near in time. Then from the newest to the oldest.
         current = own_range if turn == 0 else (ranges - turn if ranges - turn > own_range else ranges - turn - 1)
         low = current * RANGE
         high = min(n, low + RANGE)
         width = high - low
-        if size == k:
-            floor = max(keys[0] - step, minimum)
-        else:
-            floor = minimum
-        aim = floor if size == k else 0.2 * query_length * longest
+        filled = (width + BLOCK - 1) // BLOCK
+        peaks = blocks[:filled]
+        floor = max(keys[0] - step, minimum) if size == k else minimum
+        aim = floor if size == k else FIRST_AIM * query_length * longest
         skipped = 0
         expected = 0.0
-        while skipped < GROUPS and expected + slack[skipped] * 0.7 < 0.4 * aim:
-            expected += slack[skipped] * 0.7
+        while skipped < GROUPS and expected + likely[skipped] < SLACK * aim:
+            expected += likely[skipped]
             skipped += 1
+        begin = group_ends[skipped - 1] if skipped else 0
 
+        for at in range(split):
+            place = terms[at] * (ranges + 1) + current
+            starts[at] = table[place]
+            ends[at] = table[place + 1]
+        for at in range(begin, min(begin + LISTS_AHEAD, split)):
+            prefetch(ids, starts[at])
+            prefetch(codes, starts[at])
         # Rows start with what the skipped groups can add at most (Cauchy-Schwarz in each group).
+        bounds[width : filled * BLOCK] = 0
         if skipped == 0:
             bounds[:width] = 0
-        else:
-            for group in range(skipped):
-                f = np.uint32(group_factors[group])
-                base = group * n + low
-                if group == 0:
-                    for row in range(width):
-                        bounds[row] = np.uint16((np.uint32(norms[base + row]) * f + np.uint32(255)) >> np.uint32(8))
-                else:
-                    for row in range(width):
-                        bounds[row] += np.uint16((np.uint32(norms[base + row]) * f + np.uint32(255)) >> np.uint32(8))
-        begin = group_ends[skipped - 1] if skipped else 0
-        for at in range(begin, count):
-            term = terms[at]
-            if term < common:
-                place = term * (ranges + 1) + current
-                _add_list(bounds, ids, codes, np.int64(table[place]), np.int64(table[place + 1]), factors[at])
-                read += table[place + 1] - table[place]
-        for at in range(count):
-            term = terms[at]
-            if term < common:
-                continue
-            start = np.int64(rare_starts[term - common])
-            if turn == 0:
-                for place in range(start, np.int64(rare_starts[term - common + 1])):
-                    row = np.int64(rare_ids[place]) - low
-                    if row >= 0 and row < width:
-                        bounds[row] = np.uint16(
-                            bounds[row] + ((np.int64(codes[offset + place]) * factors[at] + 255) >> 8)
-                        )
+        for group in range(skipped):
+            part = norms[group * n + low : group * n + high]
+            if group == 0:
+                _set_norms(bounds, part, group_factors[group])
             else:
-                place = cursors[at]
-                while place > start and np.int64(rare_ids[place - 1]) >= low:
-                    place -= 1
-                    row = np.int64(rare_ids[place]) - low
-                    if row < width:
-                        bounds[row] = np.uint16(
-                            bounds[row] + ((np.int64(codes[offset + place]) * factors[at] + 255) >> 8)
-                        )
-                cursors[at] = place
+                _add_norms(bounds, part, group_factors[group])
+        for at in range(begin, split):
+            prefetch(ids, starts[at + LISTS_AHEAD])
+            prefetch(ids, starts[at + LISTS_AHEAD] + 32)
+            prefetch(codes, starts[at + LISTS_AHEAD])
+            _add_list(bounds, ids[starts[at] : ends[at]], codes[starts[at] : ends[at]], factors[at])
+            read += ends[at] - starts[at]
+        for place in range(rare_ends[current], rare_ends[current + 1]):
+            bounds[rare_rows[place]] += rare_adds[place]
+
         found = 0  # rows scored while setting the bar: offered once
         while True:
             if len(allowed):
-                for row in range(width):
-                    bounds[row] = bounds[row] if allowed[low + row] else np.uint16(0)
+                _hide(bounds, allowed[low:high])
             if own >= low and own < high:
                 bounds[own - low] = 0
             for at in range(found):
-                bounds[offered[at]] = 0
-            bounds[width : (width + BLOCK - 1) // BLOCK * BLOCK] = 0
-            filled = (width + BLOCK - 1) // BLOCK
-            for block in range(filled):
-                top = np.uint16(0)
-                for row in range(block * BLOCK, block * BLOCK + BLOCK):
-                    top = max(top, bounds[row])
-                blocks[block] = top
-            # Until k are known, the most promising row of each of the most promising blocks sets the bar.
-            cut = cuts[skipped - 1] if skipped else 0
-            if size < k:
-                while found < len(offered):
-                    best = 0
-                    for block in range(1, filled):
-                        if blocks[block] > blocks[best]:
-                            best = block
-                    if filled == 0 or blocks[best] == 0:
-                        break
-                    top_row = best * BLOCK
-                    for row in range(best * BLOCK + 1, best * BLOCK + BLOCK):
-                        if bounds[row] > bounds[top_row]:
-                            top_row = row
-                    row = low + top_row
-                    score = np.float32(_exact(row_starts[row], row_starts[row + 1], gaps, weights, dense))
-                    scored += 1
-                    key = np.rint(score / step) * step if step > 0 else np.float64(score)
-                    if score > 0 and key >= minimum:
-                        size = _push(
-                            keys, best_ties, best_numbers, best_rows, best_scores, size, k, key,
-                            tie_breaks[row] if len(tie_breaks) else first + row,
-                            numbers[row] if len(numbers) else first + row, first + row, score,
-                        )  # fmt: skip
-                    bounds[top_row] = 0
-                    offered[found] = top_row
-                    found += 1
-                    top = np.uint16(0)
-                    for row in range(best * BLOCK, best * BLOCK + BLOCK):
-                        top = max(top, bounds[row])
-                    blocks[best] = top
-            floor = max(keys[0] - step, minimum) if size == k else minimum
-            bar = np.uint16(max(1.0, min(65535.0, np.floor(floor * unit) - 1.0)))
-            waiting = 0
-            for block in range(filled):
-                if blocks[block] >= bar:
-                    for row in range(block * BLOCK, block * BLOCK + BLOCK):
-                        waiting += bounds[row] >= bar
+                bounds[chosen[at]] = 0
+            _peaks(bounds, peaks)
+            if size < k and found == 0:
+                # Until k are known, the best row of each of the most promising blocks sets the bar.
+                found = _most_promising(blocks, filled, chosen, values)
+                for at in range(found):
+                    chosen[at] = _peak(bounds, filled, chosen[at])
+                    prefetch(row_starts, low + chosen[at])
+                for at in range(found):
+                    _fetch_row(row_starts, gaps, weights, low + chosen[at])
+                for at in range(found):
+                    row = low + chosen[at]
+                    start, end = row_starts[row], row_starts[row + 1]
+                    exact = _exact(gaps[start:end], weights[start:end], dense)
+                    size = _offer(
+                        keys, best_ties, best_numbers, best_rows, best_scores, size, k, step, minimum, tie_breaks,
+                        numbers, first, row, exact,
+                    )  # fmt: skip
+                    bounds[chosen[at]] = 0
+                scored += found
+            bar = _bar(max(keys[0] - step, minimum) if size == k else minimum, unit)
+            left = _at_least(bounds, peaks, bar, waiting)
             if skipped == 0:
                 break
             # Too many left: read the postings of the rarest skipped group instead of looking at each row.
-            group = skipped - 1
-            begin = group_ends[group - 1] if group else 0
+            begin = group_ends[skipped - 2] if skipped > 1 else 0
+            end = group_ends[skipped - 1]
             postings = 0
-            for at in range(begin, group_ends[group]):
-                place = terms[at] * (ranges + 1) + current
-                postings += table[place + 1] - table[place]
-            if waiting * 100 < postings:
+            for at in range(begin, end):
+                postings += ends[at] - starts[at]
+            if left * ROW_COST < postings + 4_000:
                 break
-            f = np.uint32(group_factors[group])
-            base = group * n + low
-            for row in range(width):
-                less = np.uint16((np.uint32(norms[base + row]) * f + np.uint32(255)) >> np.uint32(8))
-                bounds[row] = bounds[row] - less if bounds[row] > less else np.uint16(0)
-            for at in range(begin, group_ends[group]):
-                place = terms[at] * (ranges + 1) + current
-                _add_list(bounds, ids, codes, np.int64(table[place]), np.int64(table[place + 1]), factors[at])
-            read += postings
             skipped -= 1
+            _take_norms(bounds, norms[skipped * n + low : skipped * n + high], group_factors[skipped])
+            for at in range(begin, end):
+                _add_list(bounds, ids[starts[at] : ends[at]], codes[starts[at] : ends[at]], factors[at])
+            read += postings
 
-        for block in range(filled):
-            if blocks[block] < bar:
+        cut = cuts[skipped - 1] if skipped else 0
+        for at in range(min(left, ROWS_AHEAD)):
+            prefetch(row_starts, low + waiting[at])
+        for at in range(left):
+            if at + 2 * ROWS_AHEAD < left:
+                prefetch(row_starts, low + waiting[at + 2 * ROWS_AHEAD])
+            if at + ROWS_AHEAD < left:
+                _fetch_row(row_starts, gaps, weights, low + waiting[at + ROWS_AHEAD])
+            bound = np.int64(bounds[waiting[at]])
+            if bound < bar:
                 continue
-            for inside in range(block * BLOCK, block * BLOCK + BLOCK):
-                bound = np.int64(bounds[inside])
+            row = low + waiting[at]
+            start, end = row_starts[row], row_starts[row + 1]
+            if skipped:
+                refined += 1
+                for group in range(skipped):
+                    bound -= (np.int64(norms[group * n + row]) * np.int64(group_factors[group]) + 255) >> 8
+                bound += np.int64(np.ceil(_prefix(gaps[start:end], weights[start:end], dense, cut) * unit)) + 1
                 if bound < bar:
                     continue
-                row = low + inside
-                start, end = row_starts[row], row_starts[row + 1]
-                if skipped:
-                    refined += 1
-                    for group in range(skipped):
-                        bound -= (np.int64(norms[group * n + row]) * group_factors[group] + 255) >> 8
-                    bound += np.int64(np.ceil(_prefix(start, end, gaps, weights, dense, cut) * unit)) + 1
-                    if bound < bar:
-                        continue
-                scored += 1
-                score = np.float32(_exact(start, end, gaps, weights, dense))
-                key = np.rint(score / step) * step if step > 0 else np.float64(score)
-                if score > 0 and key >= minimum:
-                    size = _push(
-                        keys, best_ties, best_numbers, best_rows, best_scores, size, k, key,
-                        tie_breaks[row] if len(tie_breaks) else first + row,
-                        numbers[row] if len(numbers) else first + row, first + row, score,
-                    )  # fmt: skip
-                    if size == k:
-                        floor = max(keys[0] - step, minimum)
-                        bar = np.uint16(max(1.0, min(65535.0, np.floor(floor * unit) - 1.0)))
+            scored += 1
+            exact = _exact(gaps[start:end], weights[start:end], dense)
+            size = _offer(
+                keys, best_ties, best_numbers, best_rows, best_scores, size, k, step, minimum, tie_breaks, numbers,
+                first, row, exact,
+            )  # fmt: skip
+            bar = _bar(max(keys[0] - step, minimum) if size == k else minimum, unit)
     for at in range(count):
         dense[terms[at]] = 0.0
     return size, read, refined, scored

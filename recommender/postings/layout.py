@@ -37,6 +37,7 @@ class Segment:
     norms: NDArray[np.uint8]
     cuts: NDArray[np.int64]  # the first number after each group
     tops: NDArray[np.float32]  # the greatest length within each group
+    usual: NDArray[np.float32]  # the mean length within each group
     longest: NDArray[np.float32]  # (1,) the greatest length of a row
 
     @classmethod
@@ -61,10 +62,10 @@ class Segment:
         row_starts, gaps, packed = pack.rows(indptr, columns, weights, numbers)
         steps = pack.steps(columns, weights, numbers, len(terms))
         ids, table, rare_ids, rare_starts, codes = pack.lists(row_starts, gaps, packed, df, steps, common, RANGE)
-        norms, tops, longest = pack.norms(row_starts, gaps, packed, cuts)
+        norms, tops, usual, longest = pack.norms(row_starts, gaps, packed, cuts)
         return cls(
             terms, numbers, row_starts, gaps, packed, ids, table, rare_ids, rare_starts, codes, steps, norms, cuts,
-            tops, longest,
+            tops, usual, longest,
         )  # fmt: skip
 
     def __len__(self) -> int:

@@ -9,7 +9,7 @@ from recommender.postings.kernels import F32, I32, I64, U16, ESCAPE, _frozen
 _BOOL = _frozen(nb.boolean)
 _ROWS = nb.types.Tuple((nb.int64[::1], nb.uint16[::1], nb.float32[::1]))
 _LISTS = nb.types.Tuple((nb.uint16[::1], nb.uint32[::1], nb.uint32[::1], nb.uint32[::1], nb.uint8[::1]))
-_NORMS = nb.types.Tuple((nb.uint8[::1], nb.float32[::1], nb.float32[::1]))
+_NORMS = nb.types.Tuple((nb.uint8[::1], nb.float32[::1], nb.float32[::1], nb.float32[::1]))
 
 
 @nb.njit(nb.int64[::1](I32, F32, nb.int64), cache=True, nogil=True)
@@ -121,7 +121,7 @@ def lists(row_starts, gaps, weights, df, steps, common, span):
 
 @nb.njit(_NORMS(I64, U16, F32, I64), cache=True, nogil=True)
 def norms(row_starts, gaps, weights, cuts):
-    """Length of each row within each group, as codes of the group's greatest; the greatest; the longest row."""
+    """Length of each row within each group, as codes of the group's greatest; the greatest; the mean; the longest row."""
     n, groups = len(row_starts) - 1, len(cuts)
     squares = np.zeros((groups, n), np.float32)
     longest = 0.0
@@ -144,17 +144,21 @@ def norms(row_starts, gaps, weights, cuts):
         longest = max(longest, total)
     codes = np.zeros(groups * n, np.uint8)
     tops = np.zeros(groups, np.float32)
+    usual = np.zeros(groups, np.float32)
     for group in range(groups):
         top = 0.0
+        total = 0.0
         for row in range(n):
             top = max(top, np.float64(squares[group, row]))
+            total += np.sqrt(np.float64(squares[group, row]))
         top = np.sqrt(top) * (1 + 1e-5)
         tops[group] = top
+        usual[group] = total / max(n, 1)
         if top > 0:
             for row in range(n):
                 code = np.ceil(np.sqrt(np.float64(squares[group, row])) * (1 + 1e-6) / np.float64(tops[group]) * 255.0)
                 codes[group * n + row] = min(code, 255.0)
-    return codes, tops, np.full(1, np.sqrt(longest) * (1 + 1e-6), np.float32)
+    return codes, tops, usual, np.full(1, np.sqrt(longest) * (1 + 1e-6), np.float32)
 
 
 @nb.njit(nb.types.Tuple((nb.int32[::1], nb.float32[::1]))(I64, U16, F32, nb.int64), cache=True, nogil=True)
