@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -20,3 +21,17 @@ def track(items: Iterable[T], total: float | None, done: Callable[[], float] | N
         for number, item in enumerate(items):
             yield item
             progress.update(task, completed=done() if done else number + 1)
+
+
+@contextmanager
+def meter(label: str, total: float | None) -> Iterator[Callable[[int], None]]:
+    """A callable to be told how many more were done; the bar is gone after the block."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(label, total=total)
+        yield lambda more: progress.update(task, advance=more)

@@ -15,7 +15,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-ROOMS = ("data.cli", "data.ingest_cli")
+ROOMS = (
+    "data.cli",
+    "data.ingest_cli",
+    "recommender.cli",
+    "recommender.web.cli",
+    "scheduler.push_cli",
+    "scheduler.demo",
+)
 
 for room in ROOMS:
     importlib.import_module(room).mount(app)

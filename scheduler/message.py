@@ -99,7 +99,7 @@ def _template(due: Due, priority: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=4_096)
-def _built(  # noqa: PLR0917  the key of the cache
+def _built(
     campaign: str,
     priority: str,
     article: str,
@@ -120,7 +120,7 @@ def _built(  # noqa: PLR0917  the key of the cache
     raise InvalidInput(f"the address of article {article[:40]!r} alone is too long for a push message; shorten its url")
 
 
-def _validated(  # noqa: PLR0917
+def _validated(
     campaign: str, priority: str, tag: str, data: dict[str, str], title: str, text: str, image: str | None
 ) -> dict[str, Any]:
     """The message as firebase-admin builds, checks and encodes it; its target is a placeholder."""

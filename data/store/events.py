@@ -108,6 +108,13 @@ class Events(Database):
         with self.reading() as connection:
             return count(connection, "event")
 
+    def batch_before(self, at: datetime) -> int:
+        """The last batch number whose events all happened before `at`; 0 if there is none."""
+        query = select(func.min(EVENTS.c.batch)).where(EVENTS.c.at >= at)
+        with self.reading() as connection:
+            first = connection.execute(query).scalar()
+            return int(first) - 1 if first is not None else count(connection, "event")
+
     def count_events(self) -> int:
         """How many events there are."""
         with self.reading() as connection:

@@ -1,0 +1,115 @@
+"""From a ranking to what a face shows: cards with a sentence each, under an id the app can send back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from data.clock import instant
+from data.store import Store
+from data.values import ArticleRow
+from recommender.cards import Card, card
+from recommender.for_you import Ranked
+from recommender.related import Related
+from recommender.signals import SIGNALS
+from recommender.snapshot import ReaderView, Snapshot, story_sources
+from recommender.why import facts_of, nearest_reads, related_sentence, sentence
+
+
+@dataclass(frozen=True)
+class Slate:
+    """A served for-you list; `next` continues it, None at its end."""
+
+    served_id: str
+    items: tuple[Card, ...]
+    next: str | None = None
+
+
+@dataclass(frozen=True)
+class RelatedList:
+    """A served related list. `fallback` is the heading of a list that is not related, else None."""
+
+    served_id: str
+    fallback: str | None
+    items: tuple[Card, ...]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How cards are to be made: when, in which language, with parts or without."""
+
+    at_us: int
+    language: str
+    explain: bool
+
+    @property
+    def at(self) -> datetime:
+        return instant(self.at_us)
+
+
+def for_you_cards(
+    store: Store, snapshot: Snapshot, reader: ReaderView, ranked: Ranked, places: range, shown: Shown
+) -> tuple[Card, ...]:
+    """The cards of these places of a for-you list."""
+    chosen = ranked.order[places.start : places.stop]
+    rows = ranked.rows[chosen]
+    near = nearest_reads(snapshot.index, ranked, rows.tolist())
+    sentences = [
+        sentence(facts_of(snapshot, reader, ranked, place, close, at_us=shown.at_us, surface="for_you"))
+        for place, close in zip(places, near, strict=False)
+    ]
+    return _cards(store, snapshot, ranked, chosen, sentences, shown)
+
+
+def related_cards(
+    store: Store, snapshot: Snapshot, row: int, found: Related, limit: int, shown: Shown
+) -> tuple[Card, ...]:
+    """The cards of a related list."""
+    ranked, columns = found.ranked, snapshot.index.columns
+    chosen = ranked.order[: min(limit, ranked.served)]
+    story = columns.story_id
+    sentences = []
+    for one in chosen:
+        other = int(ranked.rows[one])
+        age_h = max(shown.at_us - int(columns.published_at_us[other]), 0) / 3.6e9
+        same_story = bool(story[other] == story[row] != 0)
+        sentences.append(related_sentence(float(found.cosine[one]), age_h, found.fallback, same_story))
+    return _cards(store, snapshot, ranked, chosen, sentences, shown)
+
+
+def _cards(
+    store: Store,
+    snapshot: Snapshot,
+    ranked: Ranked,
+    chosen: np.ndarray,
+    sentences: Sequence[str],
+    shown: Shown,
+) -> tuple[Card, ...]:
+    ids = snapshot.index.columns.id[ranked.rows[chosen]]
+    articles: Mapping[int, ArticleRow] = {article.id: article for article in store.articles(ids.tolist())}
+    sizes = story_sources(snapshot.index, ranked.rows[chosen], shown.at_us)
+    made = []
+    for place, (one, article_id) in enumerate(zip(chosen.tolist(), ids.tolist(), strict=True)):
+        article = articles.get(article_id)
+        if article is None or article.retracted_at is not None:
+            continue  # taken back since the snapshot: at once means at once
+        made.append(
+            card(
+                article,
+                now=shown.at,
+                language=shown.language,
+                story_size=int(sizes[place]),
+                why=sentences[place],
+                score=float(ranked.result.score[one]) if shown.explain else None,
+                parts=parts(ranked, one) if shown.explain else None,
+            )
+        )
+    return tuple(made)
+
+
+def parts(ranked: Ranked, one: int) -> dict[str, float]:
+    """What each signal adds for a candidate, and the desk's boosts and buries where there are any."""
+    found = dict(zip(SIGNALS, map(float, ranked.result.parts[one]), strict=True))
+    adjust = float(ranked.result.adjust[one])
+    return found | {"desk": adjust} if adjust else found

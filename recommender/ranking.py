@@ -1,0 +1,220 @@
+"""Signals x weights -> rules -> diversity: candidates in, an order and its reasons out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.values import FloatArray, IntArray
+from recommender.signals import closeness, weight_vector
+
+SCORE_STEP = 1e-6  # scores closer than this are equal: sums differ in the last bit with the shape of a matrix
+LARGEST_POOL = 2_000
+
+
+@dataclass(frozen=True)
+class Options:
+    """What shapes a list beside the weights; a WeightSet's `options` row overrides field by field."""
+
+    diversity: float = 0.15  # most that likeness to a better placed item costs, as a share of the sum of weights
+    source_cap: int = 3  # of one source in any `span` places, while others are left
+    story_cap: int = 1  # of one story in any `span` places, always
+    span: int = 10
+    pool: int = 200  # best candidates that diversity chooses from
+    must_show_within: int = 5  # a must-show story stands at least this high until seen
+    window_h: float = 0.0  # candidates of for-you; 0: as the settings say
+    floor: float = 0.0  # related: least cosine to be called related; 0: the built-in one
+    freshness_scale: float = 1.0  # stretches every half-life
+    seen_cap: int = 12  # shown this often and never opened: no longer offered
+
+    @classmethod
+    def of(cls, options: Mapping[str, float], default: "Options | None" = None) -> "Options":
+        """The defaults with a row's values on top; names that are no option are ignored."""
+        kinds = {one.name: int if isinstance(one.default, int) else float for one in fields(cls)}
+        changed = {name: kinds[name](value) for name, value in options.items() if name in kinds}
+        return replace(default or cls(), **changed)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked: which weights and options, and how many places matter."""
+
+    weights: Mapping[str, float]
+    limit: int
+    options: Options = field(default_factory=Options)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What may be ranked: row i of every array is candidate i; all of them are allowed."""
+
+    id: IntArray
+    published_at_us: IntArray
+    source_id: IntArray  # 0: none, capped by nothing
+    story_id: IntArray  # 0: none, capped by nothing
+    S: FloatArray  # (candidates x 8), in the order of SIGNALS
+    likeness: "Likeness | None" = None
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def take(self, rows: NDArray[np.intp]) -> Self:
+        """Only these candidates, in this order."""
+        arrays = {name: getattr(self, name)[rows] for name in ("id", "published_at_us", "source_id", "story_id", "S")}
+        return replace(self, likeness=self.likeness and self.likeness.take(rows), **arrays)
+
+
+class Likeness:
+    """Cosines between candidates, computed for the few that diversity looks at."""
+
+    def take(self, rows: NDArray[np.intp]) -> "Likeness":
+        """The same for some of the candidates."""
+        raise NotImplementedError
+
+    def among(self, rows: NDArray[np.intp]) -> FloatArray:
+        """Cosines (rows x rows)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What the desk's rules do to the candidates, aligned with them."""
+
+    adjust: FloatArray  # boost and bury, added to the score
+    pinned: Mapping[int, int] = field(default_factory=dict)  # candidate -> slot, from 1
+    must_show: frozenset[int] = frozenset()  # candidates
+
+    @classmethod
+    def none(cls, count: int) -> "Placement":
+        """No rule touches any of `count` candidates."""
+        return cls(np.zeros(count, np.float32))
+
+
+@dataclass(frozen=True)
+class Result:
+    """`order` is a permutation of the candidates; the first `served` of it are the answer.
+
+    `score[i]` is the sum of `parts[i]` and `adjust[i]`, in the candidates' own order.
+    """
+
+    order: NDArray[np.intp]
+    served: int
+    score: FloatArray
+    parts: FloatArray  # (candidates x 8)
+    adjust: FloatArray
+    held: Mapping[int, str] = field(default_factory=dict)  # candidate -> pin, must_show: why it stands where it does
+
+
+def score(S: FloatArray, weights: Mapping[str, float]) -> FloatArray:
+    """S (..., candidates x 8) @ w: one reader or many, the same numbers."""
+    return np.asarray(S @ weight_vector(weights), np.float32)
+
+
+def by_score(values: FloatArray, published_at_us: IntArray, ids: IntArray) -> NDArray[np.intp]:
+    """The order of scores, best first; equal scores by newer, then by smaller id."""
+    steps = np.round(np.asarray(values, np.float64) / SCORE_STEP)
+    return np.lexsort((ids, -published_at_us, -steps))
+
+
+def rank(query: Query, candidates: Candidates, placement: Placement | None = None) -> Result:
+    """Order the candidates: pins in their slots, must-show high enough, the rest by score less likeness.
+
+    The first `query.limit` places are chosen one by one under the caps; what follows keeps the order of scores.
+    `served` is smaller than the limit where only further articles of the same stories are left.
+    """
+    placement = placement or Placement.none(len(candidates))
+    parts = candidates.S * weight_vector(query.weights)
+    total = score(candidates.S, query.weights) + placement.adjust
+    order = by_score(total, candidates.published_at_us, candidates.id)
+    head, held = _Page(query, candidates, placement, total, order).fill()
+    while len(head) < min(query.limit, len(candidates)) and query.options.pool < min(len(candidates), LARGEST_POOL):
+        query = replace(query, options=replace(query.options, pool=4 * query.options.pool))
+        head, held = _Page(query, candidates, placement, total, order).fill()  # one story filled the whole pool
+    rest = order[~np.isin(order, head)]
+    return Result(np.concatenate([head, rest]), len(head), total, parts, placement.adjust, held)
+
+
+class _Page:
+    """The places being filled, one after the other."""
+
+    def __init__(
+        self, query: Query, candidates: Candidates, placement: Placement, total: FloatArray, order: NDArray[np.intp]
+    ) -> None:
+        self.options, self.limit = query.options, min(query.limit, len(candidates))
+        self.candidates = candidates
+        self.slots = _slots(placement, self.limit)
+        special = {*self.slots.values(), *placement.must_show}
+        best = order[: max(self.options.pool, self.limit)]
+        self.pool = np.concatenate([best, np.array(sorted(special - set(best.tolist())), np.intp)])
+        self.value = total[self.pool].astype(np.float64)
+        self.open = np.ones(len(self.pool), bool)
+        self.must = np.isin(self.pool, list(placement.must_show))
+        self.penalty = np.zeros(len(self.pool))
+        self.most = query.options.diversity * max(sum(abs(one) for one in query.weights.values()), 1e-9)
+        wanted = self.most > 0 and candidates.likeness is not None and self.limit > 1
+        self.like = closeness(candidates.likeness.among(self.pool)) if wanted and candidates.likeness else None
+        self.story, self.source = candidates.story_id[self.pool], candidates.source_id[self.pool]
+        self.chosen: list[int] = []  # places in the pool
+
+    def fill(self) -> tuple[NDArray[np.intp], dict[int, str]]:
+        """Choose place after place until the limit or until nothing may follow."""
+        held: dict[int, str] = {}
+        at = {int(one): place for place, one in enumerate(self.pool)}
+        waiting = {slot: at[one] for slot, one in self.slots.items()}
+        for place in range(1, self.limit + 1):
+            if place in waiting:
+                pick, why = waiting.pop(place), "pin"
+            else:
+                pick, why = self._next(place, waiting)
+            if pick < 0:
+                break
+            self._take(pick)
+            if why:
+                held[int(self.pool[pick])] = why
+        for slot in sorted(waiting):  # fewer items than slots: pins still come, as high as they can
+            self._take(waiting[slot])
+            held[int(self.pool[waiting[slot]])] = "pin"
+        return self.pool[self.chosen], held
+
+    def _next(self, place: int, waiting: Mapping[int, int]) -> tuple[int, str]:
+        free = self.open.copy()
+        free[list(waiting.values())] = False
+        must = free & self.must
+        left = self.options.must_show_within - place + 1
+        left -= sum(place < slot <= self.options.must_show_within for slot in waiting)
+        if must.any() and left <= must.sum():
+            return self._best(must), "must_show"
+        free &= self._within(self.story, self.options.story_cap, waiting)
+        spread = free & self._within(self.source, self.options.source_cap, {})
+        return (self._best(spread), "") if spread.any() else (self._best(free), "")
+
+    def _within(self, groups: IntArray, cap: int, waiting: Mapping[int, int]) -> NDArray[np.bool_]:
+        """Which of the pool may follow without breaking the cap in the last `span` places (and those waiting)."""
+        recent = groups[self.chosen[-(self.options.span - 1) :] + list(waiting.values())]
+        values, counts = np.unique(recent[recent != 0], return_counts=True)
+        return ~np.isin(groups, values[counts >= cap])
+
+    def _best(self, allowed: NDArray[np.bool_]) -> int:
+        """The allowed one of the greatest value less penalty; the pool is in tie order, so the first wins ties."""
+        if not allowed.any():
+            return -1
+        steps = np.round((self.value - self.penalty) / SCORE_STEP)
+        return int(np.argmax(np.where(allowed, steps, -np.inf)))
+
+    def _take(self, pick: int) -> None:
+        self.chosen.append(pick)
+        self.open[pick] = False
+        if self.like is not None:
+            self.penalty = np.maximum(self.penalty, self.most * self.like[pick])
+
+
+def _slots(placement: Placement, limit: int) -> dict[int, int]:
+    """Slot -> candidate. Two pins on one slot: the first named keeps it, the other takes the next free one."""
+    slots: dict[int, int] = {}
+    for candidate, wanted in placement.pinned.items():
+        slot = next(free for free in range(wanted, wanted + len(slots) + 1) if free not in slots)
+        if slot <= limit:
+            slots[slot] = candidate
+    return slots

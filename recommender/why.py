@@ -1,0 +1,235 @@
+"""Why an article is on a list, or is not: a sentence, the numbers that add up, and what stood in the way."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from data.values import FloatArray
+from recommender.for_you import Ranked
+from recommender.index import ArticleIndex
+from recommender.signals import HOUR_US, SIGNALS
+from recommender.snapshot import ReaderView, Snapshot, followed
+from recommender.vectors import similarity
+
+CLOSE = 0.16  # cosine from which a read explains a recommendation
+SHARED_TERMS = 6
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+@dataclass(frozen=True)
+class SignalPart:
+    """One line of the sum: value x weight = adds."""
+
+    signal: str
+    value: float
+    weight: float
+    adds: float
+
+
+@dataclass(frozen=True)
+class NearRead:
+    """A read that speaks for the article; `terms` are stems both texts share, the heaviest first."""
+
+    article_id: str
+    title: str
+    read_at: datetime
+    similarity: float
+    terms: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RuleSeen:
+    """A rule of the desk that was looked at, and whether it is about this article."""
+
+    id: int
+    kind: str
+    target: str
+    target_key: str
+    reason: str
+    applies: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """`place` is None where the article is not on the list; `absent` then says why not.
+
+    `score` is the sum of the parts' `adds` and of `adjust` (boosts and buries). `needs` is what the score lacks to
+    reach the first `top` places, None where it is among them or cannot be.
+    """
+
+    reader: str
+    article: str
+    title: str
+    surface: str
+    at: datetime
+    weights_version: int
+    sentence: str
+    place: int | None
+    absent: str | None
+    verdict: str  # listed, or the reason in one word
+    top: int
+    needs: float | None
+    score: float | None
+    adjust: float = 0.0
+    parts: tuple[SignalPart, ...] = ()
+    nearest: tuple[NearRead, ...] = ()
+    rules: tuple[RuleSeen, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Near:
+    """How close one candidate is to the reader's reads, nearest first."""
+
+    rows: np.ndarray  # of the index
+    cosine: FloatArray
+
+
+def parts_of(values: FloatArray, weights: Mapping[str, float]) -> tuple[SignalPart, ...]:
+    """The lines of one candidate's sum; `values` (8,) in the order of SIGNALS."""
+    pairs = [(name, float(value), float(weights.get(name, 0.0))) for name, value in zip(SIGNALS, values, strict=True)]
+    return tuple(SignalPart(name, value, weight, value * weight) for name, value, weight in pairs)
+
+
+def nearest_reads(index: ArticleIndex, ranked: Ranked, rows: Sequence[int]) -> list[Near]:
+    """For each row, the reader's reads by likeness (only those that say something)."""
+    read = ranked.profiles.reads.indices
+    if not len(read) or not len(rows):
+        return [Near(np.zeros(0, np.intp), np.zeros(0, np.float32)) for _ in rows]
+    cosine = similarity(index.vectors(np.array(rows, np.intp)), index.vectors(read))
+    found = []
+    for one in cosine:
+        order = np.argsort(-one, kind="stable")
+        order = order[one[order] >= CLOSE]
+        found.append(Near(read[order], one[order]))
+    return found
+
+
+def shared_terms(index: ArticleIndex, one: int, other: int) -> tuple[str, ...]:
+    """The stems that add most to the likeness of two rows."""
+    words = index.vectors(np.array([one, other])).words
+    product = words[0].multiply(words[1]).tocsr()
+    heaviest = np.argsort(-product.data, kind="stable")[:SHARED_TERMS]
+    return tuple(index.epoch.terms(product.indices[heaviest].tolist()))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a sentence may be made of, for one candidate."""
+
+    near: Near
+    age_h: float
+    sources: int
+    values: Mapping[str, float]
+    weights: Mapping[str, float]
+    topic: str | None = None  # one the reader follows
+    held: str = ""  # pin, must_show
+    last_read_h: float | None = None  # since the nearest read
+
+
+def sentence(facts: Facts) -> str:
+    """One sentence, the strongest reasons first: what the reader did, then what the newsroom knows."""
+    if facts.held:
+        return {"pin": "Placed here by the desk.", "must_show": "The desk wants every reader to see it."}[facts.held]
+    reasons = [*_about_reader(facts), *_about_story(facts)]
+    when = _age(facts.age_h)
+    if not reasons:
+        return f"{_capital(when)}."
+    return f"{_capital(', '.join(reasons[:2]))}, and {when}."
+
+
+def related_sentence(cosine: float, age_h: float, fallback: str | None, same_story: bool) -> str:
+    """The sentence under a related article; one that is not related says so."""
+    if fallback == "category":
+        return f"Not about the same subject; from the same section, {_age(age_h)}."
+    if fallback:
+        return f"Not about the same subject; among the newest, {_age(age_h)}."
+    if same_story:
+        return f"Another angle on the same story, {_age(age_h)}."
+    return f"{'Closely about' if cosine >= 0.35 else 'About'} the same subject, {_age(age_h)}."
+
+
+def _about_reader(facts: Facts) -> list[str]:
+    found = []
+    if count := len(facts.near.rows):
+        when = _when(facts.last_read_h) if count == 1 else ""
+        things = f"{NUMBERS[count] if count < len(NUMBERS) else 'many'} thing{'s' if count > 1 else ''} you read"
+        found.append(f"close to {things}{when}")
+    if facts.topic:
+        found.append(f"you follow {facts.topic}")
+    return found
+
+
+def _about_story(facts: Facts) -> list[str]:
+    """What the newsroom and other readers know, by how much it adds."""
+    adds = {name: facts.values[name] * facts.weights.get(name, 0.0) for name in facts.values}
+    said = {
+        "news_value": "of high news value" if facts.values["news_value"] >= 0.75 else "",
+        "popularity": "read by many" if facts.values["popularity"] >= 0.65 else "",
+        "story_size": f"reported by {_count(facts.sources)} outlets" if facts.sources > 1 else "",
+    }
+    return [said[name] for name in sorted(said, key=lambda one: -adds[one]) if said[name] and adds[name] > 0]
+
+
+def _count(number: int) -> str:
+    return NUMBERS[number] if number < len(NUMBERS) else str(number)
+
+
+def _when(hours: float | None) -> str:
+    if hours is None or hours >= 24 * 7:
+        return ""
+    return " today" if hours < 12 else " yesterday" if hours < 36 else " this week"
+
+
+def _age(hours: float) -> str:
+    if hours < 1:
+        return "just published"
+    if hours < 48:
+        return f"{_count(round(hours))} hour{'s' if round(hours) > 1 else ''} old"
+    if hours < 24 * 60:
+        return f"{_count(round(hours / 24))} days old"
+    return "from the archive"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def facts_of(
+    snapshot: Snapshot, reader: ReaderView, ranked: Ranked, place: int, near: Near, *, at_us: int, surface: str
+) -> Facts:
+    """The facts of the candidate at a place (from 0) of `ranked.order`."""
+    index, one = snapshot.index, int(ranked.order[place])
+    row = int(ranked.rows[one])
+    values = dict(zip(SIGNALS, map(float, ranked.S[one]), strict=True))
+    return Facts(
+        near=near,
+        age_h=max(at_us - int(index.columns.published_at_us[row]), 0) / HOUR_US,
+        sources=_sources(values["story_size"]),
+        values=values,
+        weights=snapshot.weights_of(surface),
+        topic=_followed_topic(index, row, reader),
+        held=ranked.result.held.get(one, ""),
+        last_read_h=_since_read(index, reader, near, at_us),
+    )
+
+
+def _sources(size: float) -> int:
+    """The number of outlets behind a story_size signal: its inverse."""
+    return round(1.0 - 2.0 * float(np.log2(max(1.0 - size, 1e-6))))
+
+
+def _followed_topic(index: ArticleIndex, row: int, reader: ReaderView) -> str | None:
+    rows = np.array([row])
+    if not followed(index, rows, reader.choices)[0]:
+        return None
+    topics = [topic for topic in reader.choices.followed_topics if index.topic_mask(topic)[row]]
+    return topics[0] if topics else "this story"
+
+
+def _since_read(index: ArticleIndex, reader: ReaderView, near: Near, at_us: int) -> float | None:
+    if not len(near.rows):
+        return None
+    mine = reader.history.article_id == index.columns.id[near.rows[0]]
+    return float(at_us - int(reader.history.at_us[mine].max())) / HOUR_US if mine.any() else None
