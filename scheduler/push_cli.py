@@ -171,13 +171,14 @@ def _plan(
 ) -> "Report":
     from data.campaigns import Campaigns
     from data.clock import FixedClock
-    from recommender.service import Service
     from scheduler.campaigns import ensure_default_campaigns
     from scheduler.planning import Planner
     from scheduler.slots import day_ahead
 
     ensure_default_campaigns(store, now)
     found = Campaigns(store).get(campaign)
+    from recommender.service import Service  # the news is read only for a campaign that exists
+
     planner = Planner(store, _snapshots(Service(store, settings, FixedClock(now))))
     options = {"is_written": not dry_run, "keeps_all": everybody}
     if day is None and dry_run and not is_instant:

@@ -307,7 +307,7 @@ def test_a_misspelt_policy_is_refused() -> None:
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.sampled_from(ZONES), min_size=1, max_size=8),
-    st.datetimes(datetime(2024, 1, 1), datetime(2030, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001
+    st.datetimes(datetime(2024, 1, 1), datetime(2030, 12, 31), timezones=st.just(UTC)),
     st.integers(0, 60 * 24),
     st.times(),
     st.times(),
