@@ -9,13 +9,14 @@ import numpy as np
 
 from recommender.postings.prefetch import prefetch
 
-GROUP_SHARES = (0.30, 0.10, 0.04, 0.02, 0.01)  # terms held by more than this share of rows form a group
-GROUPS = len(GROUP_SHARES)
+LEVEL_SHARES = (0.30, 0.15, 0.08, 0.05, 0.03, 0.02, 0.012, 0.007)  # level i: terms held by more than this share of rows
+LEVELS = len(LEVEL_SHARES)
 RANGE = 1 << 16  # rows whose bounds are accumulated at a time
 BLOCK = 64
-SLACK = 0.5  # skip groups of frequent terms while they usually add less than this share of the k-th best score
+SLACK = 1.0  # skip groups of frequent terms while they usually add less than this share of the k-th best score
 FIRST_AIM = 0.2  # the cosine that is hoped for while no k-th best is known
-ROW_COST = 250  # refining one row costs as much as reading this many postings
+PASS_COST = 15_000  # and two passes over the bounds as much as this
+ROW_COST = 300  # refining one row costs as much as reading this many postings
 ROWS_AHEAD = 8
 LISTS_AHEAD = 6
 ESCAPE = 0xFFFF  # a gap this long between two terms of a row is followed by another gap
@@ -50,7 +51,13 @@ def _push(keys, ties, numbers, rows, scores, size, k, key, tie, number, row, sco
             up = (at - 1) >> 1
             if not _worse(key, tie, number, keys[up], ties[up], numbers[up]):
                 break
-            keys[at], ties[at], numbers[at], rows[at], scores[at] = keys[up], ties[up], numbers[up], rows[up], scores[up]
+            keys[at], ties[at], numbers[at], rows[at], scores[at] = (
+                keys[up],
+                ties[up],
+                numbers[up],
+                rows[up],
+                scores[up],
+            )
             at = up
     else:
         if not _worse(keys[0], ties[0], numbers[0], key, tie, number):
@@ -104,7 +111,20 @@ def _prefix(gaps, weights, dense, cut):
 
 @nb.njit
 def _offer(
-    keys, best_ties, best_numbers, best_rows, best_scores, size, k, step, minimum, tie_breaks, numbers, first, row, exact
+    keys,
+    best_ties,
+    best_numbers,
+    best_rows,
+    best_scores,
+    size,
+    k,
+    step,
+    minimum,
+    tie_breaks,
+    numbers,
+    first,
+    row,
+    exact,
 ):
     """Offer a scored row to the heap; its new size."""
     score = np.float32(exact)
@@ -179,16 +199,12 @@ def _set_norms(bounds, norms, factor):
 
 
 @nb.njit
-def _add_norms(bounds, norms, factor):
+def _change_norms(bounds, norms, factor, old_norms, old_factor):
+    """Put the bound of a lower level in the place of that of a higher one."""
     for row in range(len(norms)):
-        bounds[row] += np.uint16((np.uint32(norms[row]) * factor + np.uint32(255)) >> np.uint32(8))
-
-
-@nb.njit
-def _take_norms(bounds, norms, factor):
-    for row in range(len(norms)):
-        less = np.uint16((np.uint32(norms[row]) * factor + np.uint32(255)) >> np.uint32(8))
-        bounds[row] = max(bounds[row], less) - less
+        old = np.uint16((np.uint32(old_norms[row]) * old_factor + np.uint32(255)) >> np.uint32(8))
+        new = np.uint16((np.uint32(norms[row]) * factor + np.uint32(255)) >> np.uint32(8))
+        bounds[row] = max(bounds[row], old) - old + new
 
 
 @nb.njit
@@ -206,6 +222,21 @@ def _peaks(bounds, blocks):
         part = bounds[layer * count : layer * count + count]
         for block in range(count):
             blocks[block] = max(blocks[block], part[block])
+
+
+@nb.njit
+def _how_many(bounds, hits, bar):
+    """How many bounds reach the bar."""
+    count = len(hits)
+    hits[:] = 0
+    for layer in range(BLOCK):
+        part = bounds[layer * count : layer * count + count]
+        for block in range(count):
+            hits[block] += np.uint16(part[block] >= bar)
+    total = 0
+    for block in range(count):
+        total += hits[block]
+    return total
 
 
 @nb.njit
@@ -263,22 +294,23 @@ def search(
             prefetch(rare_ids, start)
             prefetch(codes, len(ids) + start)
     # 65,535 units hold the greatest bound there can be: |q| |d|, the rounding of codes, the rounding of sums.
-    unit = (65535.0 - 2 * count - 4 * GROUPS - 8) / (1.03 * query_length * longest + room + 1e-30)
+    unit = (65535.0 - 2 * count - 16) / (1.01 * query_length * longest + room + 1e-30)
     factors = np.empty(count, np.int64)
     for at in range(count):
         factors[at] = np.int64(np.ceil(max(query[at], 0.0) * steps[terms[at]] * unit * 256.0))
-    group_ends = np.zeros(GROUPS, np.int64)  # query terms of the first g groups
-    likely = np.zeros(GROUPS, np.float64)  # what a group usually adds at most
-    group_factors = np.zeros(GROUPS, np.uint32)
+    level_ends = np.zeros(LEVELS + 1, np.int64)  # query terms within the first levels
+    likely = np.zeros(LEVELS + 1, np.float64)  # what they usually add at most
+    level_factors = np.zeros(LEVELS + 1, np.uint32)
     at = 0
-    for group in range(GROUPS):
-        total = 0.0
-        while at < split and terms[at] < cuts[group]:
+    total = 0.0
+    for level in range(1, LEVELS + 1):
+        while at < split and terms[at] < cuts[level - 1]:
             total += max(query[at], 0.0) ** 2
             at += 1
-        group_ends[group] = at
-        likely[group] = np.sqrt(total) * usual[group]
-        group_factors[group] = np.uint32(np.ceil(np.sqrt(total) * tops[group] * 1.0001 / 255.0 * unit * 256.0))
+        level_ends[level] = at
+        likely[level] = np.sqrt(total) * usual[level - 1]
+        top = np.sqrt(total) * tops[level - 1] * 1.0001
+        level_factors[level] = np.uint32(np.ceil(top / 255.0 * unit * 256.0))
 
     # Entries of rare terms by range of rows.
     rare_ends = np.zeros(ranges + 1, np.int64)
@@ -303,7 +335,8 @@ def search(
     starts = np.empty(split + LISTS_AHEAD, np.int64)
     ends = np.empty(split + LISTS_AHEAD, np.int64)
     starts[split:] = 0
-    chosen = np.empty(min(2 * k, len(blocks)), np.int64)
+    hits = np.empty(len(blocks), np.uint16)
+    chosen = np.empty(min(k + k // 4 + 1, len(blocks)), np.int64)
     values = np.empty(len(chosen), np.uint16)
     for turn in range(ranges):
         # The query's own range first: its story is near in time. Then from the newest to the oldest.
@@ -315,12 +348,10 @@ def search(
         peaks = blocks[:filled]
         floor = max(keys[0] - step, minimum) if size == k else minimum
         aim = floor if size == k else FIRST_AIM * query_length * longest
-        skipped = 0
-        expected = 0.0
-        while skipped < GROUPS and expected + likely[skipped] < SLACK * aim:
-            expected += likely[skipped]
-            skipped += 1
-        begin = group_ends[skipped - 1] if skipped else 0
+        level = 0  # terms of the first `level` levels are bounded, not read
+        while level < LEVELS and likely[level + 1] < SLACK * aim:
+            level += 1
+        begin = level_ends[level]
 
         for at in range(split):
             place = terms[at] * (ranges + 1) + current
@@ -329,16 +360,12 @@ def search(
         for at in range(begin, min(begin + LISTS_AHEAD, split)):
             prefetch(ids, starts[at])
             prefetch(codes, starts[at])
-        # Rows start with what the skipped groups can add at most (Cauchy-Schwarz in each group).
+        # Rows start with what the unread terms can add at most (Cauchy-Schwarz).
         bounds[width : filled * BLOCK] = 0
-        if skipped == 0:
+        if level == 0:
             bounds[:width] = 0
-        for group in range(skipped):
-            part = norms[group * n + low : group * n + high]
-            if group == 0:
-                _set_norms(bounds, part, group_factors[group])
-            else:
-                _add_norms(bounds, part, group_factors[group])
+        else:
+            _set_norms(bounds, norms[(level - 1) * n + low : (level - 1) * n + high], level_factors[level])
         for at in range(begin, split):
             prefetch(ids, starts[at + LISTS_AHEAD])
             prefetch(ids, starts[at + LISTS_AHEAD] + 32)
@@ -376,24 +403,27 @@ def search(
                     bounds[chosen[at]] = 0
                 scored += found
             bar = _bar(max(keys[0] - step, minimum) if size == k else minimum, unit)
-            left = _at_least(bounds, peaks, bar, waiting)
-            if skipped == 0:
+            if level == 0:
                 break
-            # Too many left: read the postings of the rarest skipped group instead of looking at each row.
-            begin = group_ends[skipped - 2] if skipped > 1 else 0
-            end = group_ends[skipped - 1]
+            # Too many left: read the postings of the rarest unread level instead of looking at each row.
+            lower = level - 1
+            while lower > 0 and level_ends[lower] == level_ends[level]:
+                lower -= 1
             postings = 0
-            for at in range(begin, end):
+            for at in range(level_ends[lower], level_ends[level]):
                 postings += ends[at] - starts[at]
-            if left * ROW_COST < postings + 4_000:
+            if _how_many(bounds[: filled * BLOCK], hits[:filled], bar) * ROW_COST < postings + PASS_COST:
                 break
-            skipped -= 1
-            _take_norms(bounds, norms[skipped * n + low : skipped * n + high], group_factors[skipped])
-            for at in range(begin, end):
+            old = norms[(level - 1) * n + low : (level - 1) * n + high]
+            new = norms[(max(lower, 1) - 1) * n + low : (max(lower, 1) - 1) * n + high]
+            _change_norms(bounds, new, level_factors[lower], old, level_factors[level])
+            for at in range(level_ends[lower], level_ends[level]):
                 _add_list(bounds, ids[starts[at] : ends[at]], codes[starts[at] : ends[at]], factors[at])
             read += postings
+            level = lower
 
-        cut = cuts[skipped - 1] if skipped else 0
+        left = _at_least(bounds, peaks, bar, waiting)
+        cut = cuts[level - 1] if level else 0
         for at in range(min(left, ROWS_AHEAD)):
             prefetch(row_starts, low + waiting[at])
         for at in range(left):
@@ -406,10 +436,9 @@ def search(
                 continue
             row = low + waiting[at]
             start, end = row_starts[row], row_starts[row + 1]
-            if skipped:
+            if level:
                 refined += 1
-                for group in range(skipped):
-                    bound -= (np.int64(norms[group * n + row]) * np.int64(group_factors[group]) + 255) >> 8
+                bound -= (np.int64(norms[(level - 1) * n + row]) * np.int64(level_factors[level]) + 255) >> 8
                 bound += np.int64(np.ceil(_prefix(gaps[start:end], weights[start:end], dense, cut) * unit)) + 1
                 if bound < bar:
                     continue

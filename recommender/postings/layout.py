@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recommender.postings import pack
-from recommender.postings.kernels import GROUP_SHARES, RANGE
+from recommender.postings.kernels import LEVEL_SHARES, RANGE
 
 RARE = 64  # a term of fewer rows keeps them as 32-bit numbers, any other as 16-bit ones by ranges of rows
 
@@ -20,7 +20,7 @@ class Segment:
 
     Rows: `gaps` (uint16, to the next term number) and `weights` (float32, as given: the only ones that decide a
     score). Lists: row numbers, and `codes` (uint8): weight / step of the term, rounded up, a bound and no score.
-    `norms` (groups x n, uint8): length of each row within groups of frequent terms, rounded up.
+    `norms` (levels x n, uint8): length of each row within the most frequent terms, rounded up.
     """
 
     terms: NDArray[np.int32]  # number -> column
@@ -35,9 +35,9 @@ class Segment:
     codes: NDArray[np.uint8]
     steps: NDArray[np.float32]
     norms: NDArray[np.uint8]
-    cuts: NDArray[np.int64]  # the first number after each group
-    tops: NDArray[np.float32]  # the greatest length within each group
-    usual: NDArray[np.float32]  # the mean length within each group
+    cuts: NDArray[np.int64]  # the first number after each level
+    tops: NDArray[np.float32]  # the greatest length within each level
+    usual: NDArray[np.float32]  # the mean length within each level
     longest: NDArray[np.float32]  # (1,) the greatest length of a row
 
     @classmethod
@@ -56,7 +56,7 @@ class Segment:
         numbers[terms] = np.arange(len(terms), dtype=np.int32)
         df = df[terms]
         n = len(indptr) - 1
-        cuts = np.searchsorted(-df, [-share * n for share in GROUP_SHARES]).astype(np.int64)
+        cuts = np.searchsorted(-df, [-share * n for share in LEVEL_SHARES]).astype(np.int64)
         common = int(np.searchsorted(-df, -RARE, side="right"))
         cuts = np.minimum(cuts, common)
         row_starts, gaps, packed = pack.rows(indptr, columns, weights, numbers)

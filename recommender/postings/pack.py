@@ -121,43 +121,39 @@ def lists(row_starts, gaps, weights, df, steps, common, span):
 
 @nb.njit(_NORMS(I64, U16, F32, I64), cache=True, nogil=True)
 def norms(row_starts, gaps, weights, cuts):
-    """Length of each row within each group, as codes of the group's greatest; the greatest; the mean; the longest row."""
-    n, groups = len(row_starts) - 1, len(cuts)
-    squares = np.zeros((groups, n), np.float32)
+    """Length of each row within its first levels, as codes of the level's greatest; the greatest; the mean; the longest row."""
+    n, levels = len(row_starts) - 1, len(cuts)
+    squares = np.zeros((levels, n), np.float32)
     longest = 0.0
     for row in range(n):
         number = np.int64(-1)
-        group = 0
+        level = 0
         total = 0.0
-        inside = 0.0
         for place in range(row_starts[row], row_starts[row + 1]):
             number += gaps[place]
-            while group < groups and number >= cuts[group]:
-                squares[group, row] = inside
-                group += 1
-                inside = 0.0
-            square = np.float64(weights[place]) ** 2
-            inside += square
-            total += square
-        if group < groups:
-            squares[group, row] = inside
+            while level < levels and number >= cuts[level]:
+                squares[level, row] = total
+                level += 1
+            total += np.float64(weights[place]) ** 2
+        for rest in range(level, levels):
+            squares[rest, row] = total
         longest = max(longest, total)
-    codes = np.zeros(groups * n, np.uint8)
-    tops = np.zeros(groups, np.float32)
-    usual = np.zeros(groups, np.float32)
-    for group in range(groups):
+    codes = np.zeros(levels * n, np.uint8)
+    tops = np.zeros(levels, np.float32)
+    usual = np.zeros(levels, np.float32)
+    for level in range(levels):
         top = 0.0
         total = 0.0
         for row in range(n):
-            top = max(top, np.float64(squares[group, row]))
-            total += np.sqrt(np.float64(squares[group, row]))
+            top = max(top, np.float64(squares[level, row]))
+            total += np.sqrt(np.float64(squares[level, row]))
         top = np.sqrt(top) * (1 + 1e-5)
-        tops[group] = top
-        usual[group] = total / max(n, 1)
+        tops[level] = top
+        usual[level] = total / max(n, 1)
         if top > 0:
             for row in range(n):
-                code = np.ceil(np.sqrt(np.float64(squares[group, row])) * (1 + 1e-6) / np.float64(tops[group]) * 255.0)
-                codes[group * n + row] = min(code, 255.0)
+                code = np.ceil(np.sqrt(np.float64(squares[level, row])) * (1 + 1e-6) / np.float64(tops[level]) * 255.0)
+                codes[level * n + row] = min(code, 255.0)
     return codes, tops, usual, np.full(1, np.sqrt(longest) * (1 + 1e-6), np.float32)
 
 
