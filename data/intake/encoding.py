@@ -15,6 +15,7 @@ _GUESS_BYTES = 1_000_000
 _SAMPLE_BYTES = 20_000
 # Everything XML 1.0 forbids below U+0020; a single one would make a whole feed ill-formed.
 _FORBIDDEN = bytes(code for code in range(32) if code not in b"\t\n\r")
+_DROP = dict.fromkeys(_FORBIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,11 @@ def mend_xml(data: bytes, content_type: str | None) -> Mended:
     chance. Mostly valid UTF-8 with a few broken bytes is read as such, the broken bytes replaced.
     """
     wide = text_encoding(data)
-    if wide is not None and wide != "utf-8-sig":
-        return Mended(data)
+    if wide is not None:
+        text = data.decode(wide, "replace")
+        is_whole = "\ufffd" not in text
+        data = text.translate(_DROP).encode("utf-8", "replace")
+        return Mended(_undeclared(data), True, None if is_whole else f"bytes that are not {wide} were replaced")
     data = data.translate(None, _FORBIDDEN) if not _is_stateful(data, content_type) else data
     if data.isascii():
         return Mended(data)

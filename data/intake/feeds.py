@@ -1,16 +1,13 @@
 """RSS 0.9x to 2.0, Atom, RDF and CDF: feedparser reads the XML, this turns its entries into articles."""
 
-import io
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin
 
-import feedparser
-
 from data.errors import InvalidInput
+from data.intake import tamed
 from data.intake.canonical import canonical_url
 from data.intake.dates import Dated, parse_feed_date
 from data.intake.depth import MAX_DEPTH, is_too_deep
@@ -87,23 +84,13 @@ def _guarded(entry: Any, feed: "FeedContext", report: FeedReport, where: str, sh
 def parse_xml(data: bytes, content_type: str | None, report: FeedReport) -> tuple[Any, list[Any]]:
     """feedparser's result and entries; where it breaks down, item by item, None for those it cannot read."""
     try:
-        parsed = _feedparser(data, content_type)
+        parsed = tamed.parse(data, content_type)
     except Exception as error:
         report.warn(f"read item by item: the parser failed on the whole ({type(error).__name__})")
         return _salvage(data, content_type)
     if parsed.get("bozo"):
         report.warn(_bozo(parsed.get("bozo_exception")))
     return parsed, list(parsed.entries)
-
-
-def _feedparser(data: bytes, content_type: str | None) -> Any:
-    # As a stream: feedparser would open a str or bytes as a file name or address.
-    headers = {"content-type": content_type} if content_type else {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return feedparser.parse(
-            io.BytesIO(data), response_headers=headers, resolve_relative_uris=False, sanitize_html=False
-        )
 
 
 def _salvage(data: bytes, content_type: str | None) -> tuple[Any, list[Any]]:
@@ -115,7 +102,7 @@ def _salvage(data: bytes, content_type: str | None) -> tuple[Any, list[Any]]:
     entries: list[Any] = []
     for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
         try:
-            parsed = _feedparser(head + data[start:end], content_type)
+            parsed = tamed.parse(head + data[start:end], content_type)
             entries.append(parsed.entries[0] if parsed.entries else None)
         except Exception:
             entries.append(None)
@@ -256,12 +243,12 @@ def first_date(fields: Any, names: tuple[str, ...]) -> Dated | None:
 
 
 def _author(entry: Any) -> str | None:
+    """Names of the authors; the e-mail addresses RSS wants beside them are left out: no reader needs them."""
     people = [_text(person.get("name")) for person in entry.get("authors") or []]
-    whole = _text(entry.get("author"))
-    if len(people) <= 1 and "@" in whole:  # RSS: desk@news.example (Ada Byron); no reader needs the address
-        people = [_EMAIL.sub("", whole).strip(" ()<>\"',;-")]
-    names = [" ".join(_tidy_html(name).split()) for name in people if "@" not in name]
-    return ", ".join(dict.fromkeys(name for name in names if name))[:1_000] or None
+    people = [name for name in people if name] or [_text(entry.get("author"))]
+    bare = (_EMAIL.sub("", name).strip(" ()<>\"',;-") if "@" in name else name for name in people)
+    names = [" ".join(_tidy_html(name[:2_000]).split()) for name in bare]
+    return ", ".join(dict.fromkeys(name for name in names if name and "@" not in name))[:1_000] or None
 
 
 def _language(entry: Any, feed: FeedContext, title: str, text: str) -> str | None:

@@ -299,19 +299,16 @@ def test_what_is_no_feed_is_refused_by_name(data: str, reason: str) -> None:
 
 
 def test_a_crash_of_the_parser_costs_one_item_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    import feedparser
+    from data.intake import tamed
 
-    real: Callable[..., object] = feedparser.parse
+    real: Callable[..., object] = tamed.parse
 
-    def fragile(stream: object, **options: object) -> object:
-        data = stream.read()  # type: ignore[attr-defined]
+    def fragile(data: bytes, content_type: str | None) -> object:
         if b"POISON" in data:
             raise AssertionError("deep inside")
-        import io
+        return real(data, content_type)
 
-        return real(io.BytesIO(data), **options)
-
-    monkeypatch.setattr(feedparser, "parse", fragile)
+    monkeypatch.setattr(tamed, "parse", fragile)
     found, _ = read(
         rss(
             f"<title>A</title>{LINK}{DATE}",
@@ -320,3 +317,16 @@ def test_a_crash_of_the_parser_costs_one_item_only(monkeypatch: pytest.MonkeyPat
         )
     )
     assert [type(item).__name__ for item in found] == ["ArticleIn", "Rejected", "ArticleIn"]
+
+
+@pytest.mark.parametrize(
+    ("author", "name"),
+    [
+        ("desk@herald.example (Ada Byron)", "Ada Byron"),
+        ("Ada Byron &lt;ada@herald.example&gt;", "Ada Byron"),
+        ("Ada Byron", "Ada Byron"),
+        ("ada@herald.example", None),
+    ],
+)
+def test_authors_are_names_without_their_mail_addresses(author: str, name: str | None) -> None:
+    assert one(f"<title>T</title>{LINK}{DATE}<author>{author}</author>").author == name

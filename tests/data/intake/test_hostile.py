@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,6 +68,34 @@ def test_absurd_depth_is_refused_or_survived() -> None:
     nested = "&lt;div&gt;" * 20_000
     read(DOCUMENTS["rss"].format("t").replace("</item>", f"<description>{nested}x</description></item>"))
     read(DOCUMENTS["sitemap"].format("t").replace("</url>", "<a>" * 5_000 + "</url>"))
+
+
+BUSY = {
+    "author": "<author>" + "a" * 300_000 + "@</author>",
+    "author in references": "<author>" + "&#97;" * 300_000 + "@</author>",
+    "author's host": "<author>a@" + "a." * 150_000 + "@</author>",
+    "tags": "<tags>" + ",".join(map(str, range(60_000))) + "</tags>",
+    "categories": "".join(f"<category>{n}</category>" for n in range(20_000)),
+    "tag soup": "<description>" + "&lt;div " * 30_000 + "</description>",
+    "date": "<pubDate>" + "Mon, " * 50_000 + "</pubDate>",
+}
+
+
+@pytest.mark.parametrize("field", BUSY)
+def test_no_field_keeps_the_reader_busy(field: str) -> None:
+    began = time.process_time()
+    read(DOCUMENTS["rss"].format("t").replace("</item>", BUSY[field] + "</item>"))
+    assert time.process_time() - began < 10  # a quadratic reading takes minutes to hours
+
+
+@pytest.mark.parametrize(
+    "prologue", ["\n" * 60_000, "\n<!ENTITY " * 6_000, "\n<!DOCTYPE " * 6_000, "<!-- " + "\n" * 60_000]
+)
+def test_no_prologue_keeps_the_reader_busy(prologue: str) -> None:
+    began = time.process_time()
+    with suppress(NewsbellError):
+        read('<?xml version="1.0"?>' + prologue + DOCUMENTS["rss"].format("t"))
+    assert time.process_time() - began < 10
 
 
 ATTACKS = [
