@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -12,14 +11,12 @@ from starlette.staticfiles import StaticFiles
 from data.clock import Clock, SystemClock
 from data.settings import Settings, load_settings
 from data.store import Store
+from recommender.service import Service
 from recommender.web import api, gate, problems, readers
 from recommender.web.auth import Keys
 from recommender.web.describe import describe
 from recommender.web.pages import article, docs, home
 from recommender.web.site import Site
-
-if TYPE_CHECKING:
-    from recommender.service import Service
 
 STATIC = Path(__file__).parent / "static"
 VERSION = "1"
@@ -29,7 +26,7 @@ DESCRIPTION = (
 )
 
 
-def create_app(store: Store, service: "Service", settings: Settings, clock: Clock) -> FastAPI:
+def create_app(store: Store, service: Service, settings: Settings, clock: Clock) -> FastAPI:
     """The application over an open, migrated store. The service starts and stops with it; the store stays open."""
     app = FastAPI(
         title="Newsbell",
@@ -57,7 +54,7 @@ def routers(settings: Settings) -> list[APIRouter]:
     return [api.router, readers.router, readers.health, docs.router, *pages]
 
 
-def _life(service: "Service") -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _life(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(service.start)
@@ -71,8 +68,6 @@ def _life(service: "Service") -> Callable[[FastAPI], AbstractAsyncContextManager
 
 def from_environment() -> FastAPI:
     """The application of one worker process, from the environment. DatabaseNotReady says to run `newsbell init`."""
-    from recommender.service import Service
-
     settings, clock = load_settings(), SystemClock()
     store = Store.open(settings.database_url)
     store.check()

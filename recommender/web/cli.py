@@ -22,7 +22,7 @@ def serve(
     settings = load_settings(**given)
     with Store.open(settings.database_url) as store:
         store.check()
-    run(settings, workers=workers)
+    run(settings, workers=workers, announce=lambda url: typer.echo(f"Serving {url}", err=True))
 
 
 def mount(app: typer.Typer) -> None:

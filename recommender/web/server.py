@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+from collections.abc import Callable
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -14,13 +15,14 @@ APP = "recommender.web.app:from_environment"
 GRACE_S = 10  # requests in flight get this long when the server is told to stop
 
 
-def run(settings: Settings, *, workers: int = 1) -> None:
-    """Serve until SIGINT or SIGTERM. Raises InvalidSettings when the address cannot be had.
+def run(settings: Settings, *, workers: int = 1, announce: Callable[[str], None] = lambda _: None) -> None:
+    """Serve until SIGINT or SIGTERM; `announce` gets the URL first. InvalidSettings if the address cannot be had.
 
     Workers are processes of their own: they get the settings through the environment and see each other's writes in
     the database. One that dies is replaced.
     """
     listener = listen(settings.host, settings.port)
+    announce(address(listener))
     export(settings)
     config = uvicorn.Config(
         APP,

@@ -1,17 +1,14 @@
 """What every route works with."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from fastapi import Request
 
 from data.clock import Clock
 from data.settings import Settings
 from data.store import Store
+from recommender.service import Service
 from recommender.web.auth import Keys
-
-if TYPE_CHECKING:
-    from recommender.service import Service
 
 
 @dataclass(frozen=True)
@@ -19,7 +16,7 @@ class Site:
     """One application's parts, made once by `create_app`."""
 
     store: Store
-    service: "Service"
+    service: Service
     settings: Settings
     clock: Clock
     keys: Keys

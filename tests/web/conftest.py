@@ -1,5 +1,8 @@
 """A real server on a free port of this machine, in a thread, and a client that holds a key."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +19,7 @@ from data.store import Store
 from recommender.service import Service
 from recommender.web.app import create_app
 from recommender.web.server import address, listen
+from scheduler.demo import fill
 
 
 @contextmanager
@@ -76,10 +80,63 @@ def client(newsroom: Newsroom) -> httpx.Client:
 
 
 @pytest.fixture
-def demo(sqlite_store: Store) -> Iterator[httpx.Client]:
-    """A keyless client of an empty demo, whose pages are open to this machine."""
+def demo_room(sqlite_store: Store) -> Iterator[Newsroom]:
+    """An empty demo, whose pages are open to this machine."""
     with newsroom_over(sqlite_store, public_reads=True) as made:
-        yield made.client(None)
+        yield made
+
+
+@pytest.fixture
+def demo(demo_room: Newsroom) -> httpx.Client:
+    """A keyless client of an empty demo."""
+    return demo_room.client(None)
+
+
+@contextmanager
+def server_process(database_url: str, *arguments: str, **environment: str) -> Iterator[str]:
+    """Run `newsbell serve` as a process of its own; yields its URL once it is ready."""
+    with listen("127.0.0.1", 0) as free:
+        url = address(free)
+    command = [sys.executable, "-m", "scheduler.cli", "serve", "--port", url.rpartition(":")[2], *arguments]
+    given = os.environ | {"NEWSBELL_DATABASE_URL": database_url} | environment
+    process = subprocess.Popen(command, env=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        wait_until_ready(url, process)
+        yield url
+    finally:
+        process.terminate()
+        output, _ = process.communicate(timeout=30)
+        assert b"Traceback" not in output, output.decode()
+
+
+def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
+    """Return once the server answers that it is ready; fail if it ends or takes too long."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        assert process.poll() is None, process.communicate()[0].decode()
+        try:
+            if httpx.get(f"{url}/readyz", timeout=5).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    pytest.fail("the server did not become ready")
+
+
+@pytest.fixture
+def serve() -> Any:
+    """Starts a real server process: `with serve(database_url) as url`."""
+    return server_process
+
+
+@pytest.fixture(scope="session")
+def sample_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real server process over the sample newsroom, as the demo runs it."""
+    database_url = f"sqlite:///{tmp_path_factory.mktemp('sample') / 'demo.db'}"
+    with Store.open(database_url) as store:
+        store.migrate()
+        fill(store)
+    with server_process(database_url, NEWSBELL_PUBLIC_READS="true") as url:
+        yield url
 
 
 @pytest.fixture

@@ -50,22 +50,43 @@ def test_a_read_is_out_of_the_very_next_list_and_bends_it(client: httpx.Client, 
 
 def test_each_of_many_reads_is_felt_at_once(client: httpx.Client, item: Make, event: Make) -> None:
     client.put("/v1/articles", json=two_subjects(item))
-    for number in range(12):
+    for number in range(len(TEXTS)):
         (first, *_) = listed(client)
         client.post("/v1/events", json=[event(f"e{number}", article=first)])
         assert first not in listed(client)
 
 
+TEXTS = {
+    "tram-0": (
+        "Tram drivers get new timetable",
+        "The tram depot adds drivers so that each tram leaves every six minutes.",
+    ),
+    "tram-1": (
+        "City orders forty low-floor trams",
+        "A tram with low floors lets wheelchairs roll on; the depot needs longer tracks.",
+    ),
+    "tram-2": (
+        "Night trams return on weekends",
+        "After years of night buses the tram runs until four, with two drivers a shift.",
+    ),
+    "chess-0": (
+        "Bishop ending decides chess final",
+        "The champion gave up a pawn and won the chess final after seven hours.",
+    ),
+    "chess-1": (
+        "Girl of nine beats grandmaster",
+        "A knight fork in the opening cost the grandmaster his queen and the game.",
+    ),
+    "chess-2": (
+        "Schools put chess on the syllabus",
+        "Pupils learn openings and endgames, and teachers report calmer classrooms.",
+    ),
+}
+
+
 def two_subjects(item: Make) -> list[dict[str, Any]]:
-    trams = [
-        item(f"tram-{n}", title=f"Tram line {n} opens early", body=f"Tram tracks and tram stops on line {n} are ready.")
-        for n in range(8)
-    ]
-    chess = [
-        item(f"chess-{n}", title=f"Chess club {n} wins", body=f"A bishop ending decided the chess final of club {n}.")
-        for n in range(8)
-    ]
-    return trams + chess
+    """Three articles on trams, three on chess, each its own story."""
+    return [item(key, title=title, body=body) for key, (title, body) in TEXTS.items()]
 
 
 def listed(client: httpx.Client) -> list[str]:

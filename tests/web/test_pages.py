@@ -1,13 +1,11 @@
 """The reader's pages as they are served, without a browser."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from data.clock import SystemClock
-from data.wire import ArticleIn, ReaderIn
 from recommender.web.pages.render import initial
 
 HTML = {"accept": "text/html"}
@@ -15,23 +13,23 @@ NASTY = '<script>alert(1)</script> & "quotes"'
 
 
 @pytest.fixture
-def pages(demo: httpx.Client, sqlite_store: Any, item: Callable[..., dict[str, Any]]) -> Iterator[httpx.Client]:
+def pages(demo_room: Any, item: Callable[..., dict[str, Any]]) -> httpx.Client:
     """A demo of a few articles and a reader."""
-    now = SystemClock().now()
     batch = [
         item("a1", summary="Trams cross again.", body="First paragraph.\n\nSecond paragraph.", topics=["trams"]),
         item("a2", title=NASTY, body="Trams cross the bridge again after repairs, says the ferry company."),
         item("a/3", title="Řeka stoupá", body="Voda v řece stoupá.", language="cs", category="world"),
         item("later", embargo_until="2190-01-01T00:00:00Z"),
     ]
-    sqlite_store.put_articles([ArticleIn.model_validate(one) for one in batch], now=now)
-    sqlite_store.put_readers([ReaderIn(id="reader-1", zone="Europe/Prague", followed_topics=["trams"])], now=now)
-    demo.put("/v1/articles", json=[])
-    yield demo
+    assert demo_room.client("ingest").put("/v1/articles", json=batch).json()["new"] == 4
+    choices = {"zone": "Europe/Prague", "followed_topics": ["trams"]}
+    assert demo_room.client("app").put("/v1/readers/reader-1", json=choices).status_code == 200
+    client: httpx.Client = demo_room.client(None)
+    return client
 
 
 def test_home_lists_articles_for_the_chosen_reader_and_says_why(pages: httpx.Client) -> None:
-    page = wait_for(pages, "/?reader=reader-1", "a%2F3")
+    page = shown(pages, "/?reader=reader-1", "a%2F3")
     assert page.count("<h1>") == 1
     assert '<html lang="en">' in page
     assert 'lang="cs"' in page
@@ -43,14 +41,14 @@ def test_home_lists_articles_for_the_chosen_reader_and_says_why(pages: httpx.Cli
 
 def test_html_in_a_title_is_text(pages: httpx.Client) -> None:
     for path in ("/?reader=reader-1", "/a/a2?reader=reader-1"):
-        page = wait_for(pages, path, "&lt;script&gt;alert(1)")
+        page = shown(pages, path, "&lt;script&gt;alert(1)")
         assert "<script>" not in page
         assert " style=" not in page
         assert " onerror=" not in page
 
 
 def test_the_article_page_has_its_text_and_what_to_read_next(pages: httpx.Client) -> None:
-    page = wait_for(pages, "/a/a1?reader=reader-1", 'id="related"')
+    page = shown(pages, "/a/a1?reader=reader-1", 'id="related"')
     assert "<p>First paragraph.</p>" in page
     assert "<p>Second paragraph.</p>" in page
     assert "1 hour ago" in page
@@ -104,7 +102,7 @@ def test_a_monogram_is_the_letter_people_would_look_for(name: str, letter: str) 
     assert initial(name) == letter
 
 
-def wait_for(pages: httpx.Client, path: str, text: str) -> str:
+def shown(pages: httpx.Client, path: str, text: str) -> str:
     """The page at `path`, which must hold `text`."""
     answer = pages.get(path, headers=HTML)
     assert answer.status_code == 200, answer.text

@@ -53,12 +53,14 @@ def _page(site: Site, key: str, reader_key: str | None) -> Response:
         raise NotFound("This article is not to be read here: it was withdrawn, or its time has not come.")
     reader = (site.store.reader(reader_key) or ReaderRow(0, reader_key)) if reader_key else None
     served = site.service.related(key, limit=RELATED, reader=reader_key)
+    age_language = reader.language if reader and reader.id else found.language  # as the cards say it
     return render(
         "article.html",
         language="en",
         article=found,
         paragraphs=paragraphs(found),
-        age=age(found.published_at, now, "en"),
+        age=age(found.published_at, now, age_language),
+        age_language=age_language,
         reader=reader,
         is_read=reader is not None and has_read(site.store, reader, found),
         related=served.items,

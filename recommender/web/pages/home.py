@@ -58,6 +58,7 @@ def _page(site: Site, wanted: HomeQuery) -> Response:
         cards=narrow.items,
         sections=[name for name, _ in sections.most_common(8)],
         languages=sorted(languages),
+        age_language=row.language if row.id else wanted.language or "en",  # as the cards say it
         recent=recently_read(site.store, row),
         articles=site.store.count_articles(),
     )
