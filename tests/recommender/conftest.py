@@ -1,6 +1,6 @@
 """A small newsroom for tests of what is served: the sample's, at a fixed hour."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +9,7 @@ from data.clock import FixedClock
 from data.sample import Newsroom, generate
 from data.settings import Settings, load_settings
 from data.store import Store
+from data.values import ArticleText
 from recommender.service import Service, ensure_default_weights
 
 NOW = datetime(2026, 3, 2, 18, 30, tzinfo=UTC)
@@ -45,3 +46,18 @@ def sample_service(sample_store: Store, settings: Settings) -> Service:
     service = Service(sample_store, settings, FixedClock(NOW))
     service.refresh()
     return service
+
+
+@pytest.fixture(scope="session")
+def make_text() -> Callable[..., ArticleText]:
+    """One article as the index takes it; the words of the title are its subject."""
+
+    def made(number: int, title: str = "", **fields: object) -> ArticleText:
+        usual: dict[str, object] = {
+            "rev": number, "title": title, "summary": "", "body": "", "language": "en", "source_id": 1,
+            "category": "", "topics": (), "places": (), "published_at_us": 1_000_000 * number, "news_value": 0,
+            "lifetime": "medium", "embargo_until_us": 0, "retracted": False, "story_id": 0,
+        }  # fmt: skip
+        return ArticleText(id=number, **(usual | fields))  # type: ignore[arg-type]
+
+    return made
