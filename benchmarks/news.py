@@ -70,9 +70,7 @@ def generate(count: int, seed: int = 0, shape: Shape | None = None) -> News:
     )
 
 
-def _stories(
-    count: int, rng: np.random.Generator, shape: Shape
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _stories(count: int, rng: np.random.Generator, shape: Shape) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Story number and time of every article, oldest first; many stories of one article, few of dozens."""
     sizes = np.minimum(rng.zipf(shape.story_exponent, count), shape.largest_story)
     story = np.repeat(np.arange(count), sizes)[:count]

@@ -3,6 +3,7 @@
 Bounds are 16-bit integers: `unit` of them make a score of 1, and every rounding goes up, so a row whose bound is
 below the k-th best score is proven out. Signatures are explicit: nothing is compiled by a first query.
 """
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, misc"
 
 import numba as nb
 import numpy as np
@@ -13,10 +14,11 @@ LEVEL_SHARES = (0.30, 0.15, 0.08, 0.05, 0.03, 0.02, 0.012, 0.007)  # level i: te
 LEVELS = len(LEVEL_SHARES)
 RANGE = 1 << 16  # rows whose bounds are accumulated at a time
 BLOCK = 64
-SLACK = 1.0  # skip groups of frequent terms while they usually add less than this share of the k-th best score
+SLACK = 0.7  # skip groups of frequent terms while they usually add less than this share of the k-th best score
 FIRST_AIM = 0.2  # the cosine that is hoped for while no k-th best is known
 PASS_COST = 15_000  # and two passes over the bounds as much as this
 ROW_COST = 300  # refining one row costs as much as reading this many postings
+NEAR = 256
 ROWS_AHEAD = 8
 LISTS_AHEAD = 6
 ESCAPE = 0xFFFF  # a gap this long between two terms of a row is followed by another gap
@@ -187,9 +189,15 @@ def _fetch_row(row_starts, gaps, weights, row):
 @nb.njit
 def _add_list(bounds, ids, codes, factor):
     """Add one term's upper bounds; `factor` is in 1/256 units a code."""
-    for place in range(len(ids)):
-        row = ids[place]
-        bounds[row] = np.uint16(bounds[row] + ((np.int64(codes[place]) * factor + 255) >> 8))
+    for chunk in range(0, len(ids), 64):
+        prefetch(ids, chunk + NEAR)
+        prefetch(ids, chunk + NEAR + 32)
+        prefetch(codes, chunk + NEAR)
+        some = ids[chunk : chunk + 64]
+        their = codes[chunk : chunk + 64]
+        for place in range(len(some)):
+            row = some[place]
+            bounds[row] = np.uint16(bounds[row] + ((np.int64(their[place]) * factor + 255) >> 8))
 
 
 @nb.njit
@@ -452,3 +460,37 @@ def search(
     for at in range(count):
         dense[terms[at]] = 0.0
     return size, read, refined, scored
+
+
+@nb.njit(nb.float32[::1](I64, U16, F32, I64, F32), cache=True, nogil=True)
+def score_rows(row_starts, gaps, weights, rows, dense):
+    """Inner product of some rows with a scattered query, as `search` scores them."""
+    made = np.empty(len(rows), np.float32)
+    for at in range(len(rows)):
+        start, end = row_starts[rows[at]], row_starts[rows[at] + 1]
+        made[at] = _exact(gaps[start:end], weights[start:end], dense)
+    return made
+
+
+_LOOK = nb.int64(
+    I64, U16, F32, nb.int64, nb.float64, nb.float64, U8, nb.int64, I64, I64, nb.int64, F32,
+    nb.float64[::1], nb.int64[::1], nb.int64[::1], nb.int64[::1], nb.float32[::1], nb.int64,
+)  # fmt: skip
+
+
+@nb.njit(_LOOK, cache=True, nogil=True)
+def look_at_all(
+    row_starts, gaps, weights, k, step, minimum, allowed, own, tie_breaks, numbers, first, dense,
+    keys, best_ties, best_numbers, best_rows, best_scores, size,
+):  # fmt: skip
+    """The same as `search`, by scoring every allowed row: for queries of very many terms."""
+    for row in range(len(row_starts) - 1):
+        if row == own or (len(allowed) and not allowed[row]):
+            continue
+        start, end = row_starts[row], row_starts[row + 1]
+        exact = _exact(gaps[start:end], weights[start:end], dense)
+        size = _offer(
+            keys, best_ties, best_numbers, best_rows, best_scores, size, k, step, minimum, tie_breaks, numbers,
+            first, row, exact,
+        )  # fmt: skip
+    return size

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,10 +63,11 @@ class Segment:
         steps = pack.steps(columns, weights, numbers, len(terms))
         ids, table, rare_ids, rare_starts, codes = pack.lists(row_starts, gaps, packed, df, steps, common, RANGE)
         norms, tops, usual, longest = pack.norms(row_starts, gaps, packed, cuts)
-        return cls(
+        arrays = (
             terms, numbers, row_starts, gaps, packed, ids, table, rare_ids, rare_starts, codes, steps, norms, cuts,
             tops, usual, longest,
         )  # fmt: skip
+        return cls(*map(_near, arrays))
 
     def __len__(self) -> int:
         return len(self.row_starts) - 1
@@ -101,18 +102,28 @@ class Segment:
         found[known] = self.numbers[columns[known]]
         return found
 
-    def matrix(self, keep: NDArray[np.bool_] | None = None) -> sparse.csr_matrix:
-        """The rows as they were given, columns ascending; only those to keep."""
+    def matrix(self, keep: NDArray[np.bool_] | None = None, renumber: bool = True) -> sparse.csr_matrix:
+        """The rows as they were given, columns ascending; those not to keep are left out, or empty."""
         keep = np.ones(len(self), np.bool_) if keep is None else keep
-        indptr, columns, weights = pack.unpack(self.row_starts, self.gaps, self.weights, self.terms, keep)
+        indptr, columns, weights = pack.unpack(self.row_starts, self.gaps, self.weights, self.terms, keep, renumber)
         return sparse.csr_matrix((weights, columns, indptr), shape=(len(indptr) - 1, len(self.numbers)))
 
 
-def merge(segments: Sequence[Segment], keep: Sequence[NDArray[np.bool_]] | None = None) -> Segment:
-    """One segment of all rows in order, without those not to keep; searching it gives what searching all gave."""
-    parts = [one.matrix(None if keep is None else keep[place]) for place, one in enumerate(segments)]
+def merge(
+    segments: Sequence[Segment], keep: Sequence[NDArray[np.bool_]] | None = None, *, renumber: bool = True
+) -> Segment:
+    """One segment of all rows in order; searching it gives what searching all gave.
+
+    Rows not to keep are left out, or empty if the others are not to be renumbered.
+    """
+    parts = [one.matrix(None if keep is None else keep[place], renumber) for place, one in enumerate(segments)]
     width = max((part.shape[1] for part in parts), default=0)
     for part in parts:
         part.resize(part.shape[0], width)
     whole = sparse.vstack(parts, format="csr") if parts else sparse.csr_matrix((0, 0), dtype=np.float32)
     return Segment.build(whole)
+
+
+def _near(array: NDArray[Any]) -> NDArray[Any]:
+    """A large array again, in memory numpy asked for: the system then backs it with huge pages where it can."""
+    return array.copy() if array.nbytes > 1 << 22 else array

@@ -175,16 +175,18 @@ def row(row_starts, gaps, weights, row):
 
 
 @nb.njit(
-    nb.types.Tuple((nb.int64[::1], nb.int32[::1], nb.float32[::1]))(I64, U16, F32, I32, _BOOL), cache=True, nogil=True
+    nb.types.Tuple((nb.int64[::1], nb.int32[::1], nb.float32[::1]))(I64, U16, F32, I32, _BOOL, nb.boolean),
+    cache=True,
+    nogil=True,
 )
-def unpack(row_starts, gaps, weights, terms, keep):
-    """The kept rows as CSR arrays, columns ascending."""
+def unpack(row_starts, gaps, weights, terms, keep, renumber):
+    """The kept rows as CSR arrays, columns ascending; the others are left out, or empty."""
     kept = np.int64(0)
     total = np.int64(0)
     most = np.int64(0)
     for row in range(len(keep)):
+        kept += keep[row] or not renumber
         if keep[row]:
-            kept += 1
             size = row_starts[row + 1] - row_starts[row]
             total += size
             most = max(most, size)
@@ -197,6 +199,9 @@ def unpack(row_starts, gaps, weights, terms, keep):
     total = 0
     for row in range(len(keep)):
         if not keep[row]:
+            if not renumber:
+                kept += 1
+                indptr[kept] = total
             continue
         number = np.int64(-1)
         size = 0
