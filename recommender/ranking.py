@@ -182,8 +182,8 @@ class _Page:
         free = self.open.copy()
         free[list(waiting.values())] = False
         must = free & self.must
-        left = self.options.must_show_within - place + 1
-        left -= sum(place < slot <= self.options.must_show_within for slot in waiting)
+        within = min(self.options.must_show_within, self.limit)
+        left = within - place + 1 - sum(place < slot <= within for slot in waiting)
         if must.any() and left <= must.sum():
             return self._best(must), "must_show"
         free &= self._within(self.story, self.options.story_cap, waiting)

@@ -1,6 +1,7 @@
 """The index: segments, updates and compaction are invisible in what it answers, and answers are exact."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def test_adding_in_parts_ranks_as_adding_at_once(texts: list[ArticleText], epoch
     whole = ArticleIndex.empty(epoch).add(texts)
     edges = [0, *sorted(cuts), len(texts)]
     parts = ArticleIndex.empty(epoch)
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         parts = parts.add(texts[start:end])
     assert answers(parts, texts) == answers(whole, texts)
 
