@@ -32,6 +32,7 @@ class Shape:
     largest_story: int = 60
     story_exponent: float = 2.0
     sources: int = 200
+    copied_share: float = 1.0  # scales how much of its story's base text an article repeats
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def generate(count: int, seed: int = 0, shape: Shape | None = None) -> News:
     length = np.exp(rng.normal(np.log(shape.tokens_median), shape.tokens_sigma, count)).astype(np.int64)
     length = np.clip(length, 20, 1_500)
     copied = np.where(rng.random(count) < 0.15, rng.uniform(0.6, 0.97, count), rng.beta(1.2, 3.0, count))
+    copied = copied * shape.copied_share
     indptr, indices, counts = _count(
         np.int64(seed), story, theme, length, copied, np.int64(shape.vocabulary), shape.sections, shape.topics
     )

@@ -52,10 +52,10 @@ def load(folder: Path) -> Postings:
         segments = tuple(_load_segment(folder / name) for name in manifest["segments"])
         alive = np.load(folder / manifest["alive"], allow_pickle=False) if manifest["alive"] else None
         postings = Postings(segments, alive)
-        if len(postings) != manifest["rows"]:
-            raise ValueError("rows are missing")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PostingsUnreadable(f"{folder} holds no whole postings ({error}): build them again") from error
+    if len(postings) != manifest["rows"]:
+        raise PostingsUnreadable(f"{folder} lacks rows: build them again")
     return postings
 
 

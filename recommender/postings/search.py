@@ -125,6 +125,17 @@ class Postings:
         query = (columns, weights)
         return self._search(query, None, -1, k, self._allowed(allowed, out), out, minimum, step, ties, numbers)
 
+    def effort(self, row: int, k: int) -> tuple[int, int, int]:
+        """What `nearest` looks at: postings read, rows refined, rows scored."""
+        segment, _ = self._place(row)
+        heap = _Heap(min(k, len(self)))
+        for place, one in enumerate(self.segments):
+            low = int(self.starts[place])
+            columns, weights = self.row(row)
+            own = row - low if one is segment else -1
+            heap.offer(one, *_sorted(one.number(columns), weights), own, NOBODY, 0.0, 0.0, NONE, NONE, low)
+        return heap.read, heap.refined, heap.scored
+
     def scores(self, columns: Columns, weights: Weights, rows: Rows) -> Weights:
         """Inner product of a sparse vector with each of these rows (rows,), dead ones included."""
         made = np.zeros(len(rows), np.float32)
@@ -203,6 +214,7 @@ class _Heap:
 
     def __init__(self, k: int) -> None:
         self.k, self.size = k, 0
+        self.read = self.refined = self.scored = 0
         self.keys = np.zeros(k)
         self.integers = np.zeros((3, k), np.int64)  # ties, numbers, rows
         self.scores = np.zeros(k, np.float32)
@@ -223,12 +235,13 @@ class _Heap:
                 _scatter(segment, terms, weights), *best,
             )  # fmt: skip
             return
-        self.size, *_ = kernels.search(
+        self.size, read, refined, scored = kernels.search(
             len(segment), s.ids, s.table, s.rare_ids, s.codes, s.common, s.rare_starts, s.steps, s.row_starts, s.gaps,
             s.weights, s.norms, s.cuts, s.tops, s.usual, float(s.longest[0]),
             terms, weights, length, self.k, step, minimum, allowed, own, ties, numbers, first,
             scratch.fit(len(s.terms)), scratch.bounds, scratch.blocks, scratch.waiting, *best,
         )  # fmt: skip
+        self.read, self.refined, self.scored = self.read + read, self.refined + refined, self.scored + scored
 
     def best(self) -> Found:
         """What was kept, best first."""
