@@ -8,11 +8,11 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 HERE = Path(__file__).parent
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-READER = "reader-002"
+READER = "reader-003"
 
 
 def main(base: str) -> None:
@@ -21,15 +21,27 @@ def main(base: str) -> None:
     images.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_chromium(), args=ARGUMENTS)
-        light = browser.new_page(base_url=base, viewport={"width": 1200, "height": 860}, color_scheme="light")
+        light = browser.new_page(base_url=base, viewport={"width": 1120, "height": 780}, color_scheme="light")
         light.goto(f"/?reader={READER}")
         light.locator("summary").first.click()
         light.screenshot(path=images / "home.png")
-        dark = browser.new_page(base_url=base, viewport={"width": 1200, "height": 860}, color_scheme="dark")
-        dark.goto(light.locator(".cards h2 a").first.get_attribute("href") or "/")
-        dark.locator(".related").evaluate("block => scrollTo(0, block.offsetTop - 400)")
+        dark = browser.new_page(base_url=base, viewport={"width": 1120, "height": 780}, color_scheme="dark")
+        dark.goto(_richest(browser, base))
+        dark.locator(".related").first.evaluate("block => scrollTo(0, block.offsetTop - 330)")
         dark.screenshot(path=images / "article.png")
         browser.close()
+
+
+def _richest(browser: Browser, base: str) -> str:
+    """The article of the list with the most related ones; looked for without scripts, so that nothing is read."""
+    page = browser.new_page(base_url=base, java_script_enabled=False)
+    page.goto(f"/?reader={READER}")
+    found = [str(link.get_attribute("href")) for link in page.locator(".cards h2 a").all()]
+    related = {}
+    for path in found:
+        page.goto(path)
+        related[path] = page.locator("#related ~ .cards > li").count()
+    return max(found, key=lambda path: related[path])
 
 
 def _chromium() -> str | None:

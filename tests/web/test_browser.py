@@ -176,3 +176,19 @@ def test_somebody_new_sees_the_list_change_after_one_read(look: Open) -> None:
         after = page.locator(".cards h2 a").all_inner_texts()
         assert before[3] not in after
         assert after != [title for title in before if title != before[3]]
+
+
+def test_little_related_is_filled_up_visibly_from_the_section(look: Open) -> None:
+    with look(java_script_enabled=False) as page:
+        page.goto(HOME)
+        for path in [str(link.get_attribute("href")) for link in page.locator(".cards h2 a").all()]:
+            page.goto(path)
+            related = page.locator("[aria-labelledby=related] .cards > li").count()
+            more = page.locator("[aria-labelledby=more]")
+            assert related >= 1
+            assert more.count() == 0 or related < 3
+            if more.count():
+                assert more.get_by_role("heading", level=2).inner_text().startswith("More from ")
+                links = page.locator(".related h3 a")
+                addresses = [link.get_attribute("href") for link in links.all()]
+                assert len(addresses) == len(set(addresses))

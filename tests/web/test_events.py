@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from statistics import mean
 from typing import Any
 
 import httpx
+import pytest
+
+from data.sample import generate
 
 Make = Callable[..., dict[str, Any]]
 
@@ -38,62 +42,36 @@ def test_wrong_events_are_named_and_keep_no_good_one_out(client: httpx.Client, i
         assert word in rejected[index]
 
 
-def test_a_read_is_out_of_the_very_next_list_and_bends_it(client: httpx.Client, item: Make, event: Make) -> None:
-    client.put("/v1/articles", json=two_subjects(item))
-    before = listed(client)
-    client.post("/v1/events", json=[event("e1", article="tram-0")])
-    after = listed(client)
-    assert "tram-0" in before
-    assert "tram-0" not in after
-    assert similarity(client, "tram-1") > similarity(client, "chess-1")
+def test_a_read_is_out_of_the_very_next_list_and_bends_it(stocked: httpx.Client, event: Make) -> None:
+    before = listed(stocked)
+    read = before[2]
+    stocked.post("/v1/events", json=[event("e1", article=read["article_id"], reader="fresh")])
+    after = listed(stocked)
+    assert read["article_id"] not in {card["article_id"] for card in after}
+    assert {card["parts"]["similarity"] for card in before} == {0.0}
+    alike = mean(card["parts"]["similarity"] for card in after if card["category"] == read["category"])
+    assert alike > mean(card["parts"]["similarity"] for card in after if card["category"] != read["category"])
 
 
-def test_each_of_many_reads_is_felt_at_once(client: httpx.Client, item: Make, event: Make) -> None:
-    client.put("/v1/articles", json=two_subjects(item))
-    for number in range(len(TEXTS)):
-        (first, *_) = listed(client)
-        client.post("/v1/events", json=[event(f"e{number}", article=first)])
-        assert first not in listed(client)
+def test_each_of_many_reads_is_felt_at_once(stocked: httpx.Client, event: Make) -> None:
+    seen = set()
+    for number in range(30):
+        first = listed(stocked)[0]["article_id"]
+        assert first not in seen
+        seen.add(first)
+        stocked.post("/v1/events", json=[event(f"e{number}", article=first, reader="fresh")])
 
 
-TEXTS = {
-    "tram-0": (
-        "Tram drivers get new timetable",
-        "The tram depot adds drivers so that each tram leaves every six minutes.",
-    ),
-    "tram-1": (
-        "City orders forty low-floor trams",
-        "A tram with low floors lets wheelchairs roll on; the depot needs longer tracks.",
-    ),
-    "tram-2": (
-        "Night trams return on weekends",
-        "After years of night buses the tram runs until four, with two drivers a shift.",
-    ),
-    "chess-0": (
-        "Bishop ending decides chess final",
-        "The champion gave up a pawn and won the chess final after seven hours.",
-    ),
-    "chess-1": (
-        "Girl of nine beats grandmaster",
-        "A knight fork in the opening cost the grandmaster his queen and the game.",
-    ),
-    "chess-2": (
-        "Schools put chess on the syllabus",
-        "Pupils learn openings and endgames, and teachers report calmer classrooms.",
-    ),
-}
+@pytest.fixture
+def stocked(newsroom: Any) -> httpx.Client:
+    """A client of a newsroom that holds the sample's articles."""
+    now = datetime.now(UTC)
+    client: httpx.Client = newsroom.client("operator")
+    articles = [one.model_dump(mode="json") for one in generate(seed=1, now=now).articles]
+    assert client.put("/v1/articles", json=articles).json()["rejected"] == []
+    return client
 
 
-def two_subjects(item: Make) -> list[dict[str, Any]]:
-    """Three articles on trams, three on chess, each its own story."""
-    return [item(key, title=title, body=body) for key, (title, body) in TEXTS.items()]
-
-
-def listed(client: httpx.Client) -> list[str]:
-    items = client.get("/v1/readers/r1/for-you", params={"limit": 100}).json()["items"]
-    return [card["article_id"] for card in items]
-
-
-def similarity(client: httpx.Client, article: str) -> float:
-    answer = client.get("/v1/readers/r1/for-you", params={"limit": 100, "explain": True}).json()
-    return float(next(card["parts"]["similarity"] for card in answer["items"] if card["article_id"] == article))
+def listed(client: httpx.Client) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = client.get("/v1/readers/fresh/for-you?limit=100&explain=true").json()["items"]
+    return items

@@ -1,12 +1,13 @@
 """The reader's pages as they are served, without a browser."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from recommender.web.pages.render import initial
+from recommender.web.pages.render import ICONS, initial
 
 HTML = {"accept": "text/html"}
 NASTY = '<script>alert(1)</script> & "quotes"'
@@ -108,3 +109,14 @@ def shown(pages: httpx.Client, path: str, text: str) -> str:
     assert answer.status_code == 200, answer.text
     assert text in answer.text
     return answer.text
+
+
+def test_where_little_is_related_the_section_follows_under_its_own_heading(pages: httpx.Client) -> None:
+    page = shown(pages, "/a/a1?reader=reader-1", 'id="related"')
+    headings = re.findall(r"<h2 [^>]*>(.*?)</h2>", page)
+    assert headings[0] in {"Related Articles", "More from city", "Latest"}
+    assert headings[1:] in ([], ["More from City"])
+
+
+def test_the_stylesheet_stays_small() -> None:
+    assert (ICONS.parent / "page.css").stat().st_size < 12_000

@@ -10,7 +10,8 @@ from starlette.responses import RedirectResponse
 from data.errors import InvalidInput, NotAllowed, NotFound
 from data.values import ArticleRow, ReaderRow
 from data.wire import EventIn, Identifier
-from recommender.cards import age
+from recommender.answers import RelatedList
+from recommender.cards import Card, age
 from recommender.web.auth import check_page
 from recommender.web.bodies import checked, query
 from recommender.web.gate import segment
@@ -22,6 +23,7 @@ from recommender.web.site import Site, site_of
 
 router = APIRouter(include_in_schema=False)
 RELATED = 6
+FEW = 3  # fewer related articles than this leave room for more from the section
 
 
 class ArticleQuery(Query):
@@ -65,7 +67,19 @@ def _page(site: Site, key: str, reader_key: str | None) -> Response:
         is_read=reader is not None and has_read(site.store, reader, found),
         related=served.items,
         fallback=served.fallback,
+        more=_more(site, found, reader_key or "", served),
     )
+
+
+def _more(site: Site, article: ArticleRow, reader_key: str, served: RelatedList) -> tuple[Card, ...]:
+    """Where little is related, what else the section has for this reader, under a heading of its own."""
+    if served.fallback or len(served.items) >= FEW or not article.category:
+        return ()
+    shown = [article.key, *(card.article_id for card in served.items)]
+    slate = site.service.for_you(
+        reader_key, limit=FEW, category=article.category, language=article.language, exclude=shown
+    )
+    return slate.items
 
 
 def paragraphs(article: ArticleRow) -> list[str]:
