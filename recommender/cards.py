@@ -74,8 +74,8 @@ def card(
 
 
 def age(at: datetime, now: datetime, language: str) -> str:
-    """Like "3 hours ago" in that language; English where it is unknown. A time ahead of now is just now."""
-    past = max(now - at, timedelta(0))
+    """Like "3 hours ago" in that language; English where it is unknown. At least a minute, also for a time ahead."""
+    past = max(now - at, timedelta(minutes=1))
     return format_timedelta(-past, granularity="minute", add_direction=True, locale=locale(language))
 
 
