@@ -25,15 +25,27 @@ _TIDY_AFTER = 1_000
 
 @dataclass(frozen=True, slots=True)
 class StorySettings:
-    """When articles tell one story. The thresholds are cosines, chosen on labelled news (docs/evaluation.md)."""
+    """When articles tell one story. The thresholds are cosines, chosen on labelled news (docs/evaluation.md).
+
+    ``merge`` holds for texts of ``long_terms`` different stems or more, ``merge_short`` for those of ``short_terms``
+    or fewer (bare headlines share less), a value in proportion for lengths between.
+    """
 
     join: float = 0.25
-    merge: float = 0.30
+    merge: float = 0.40
+    merge_short: float = 0.27
+    short_terms: float = 8.0
+    long_terms: float = 20.0
     nearest: int = 3
     words: float = 0.5
     dense: float = 0.5
     window_h: float = 96.0
     duplicate: float = 0.85
+
+    def merge_at(self, terms: float) -> float:
+        """The merge threshold for texts of this many different stems on average."""
+        share = (terms - self.short_terms) / (self.long_terms - self.short_terms)
+        return self.merge_short + (self.merge - self.merge_short) * min(max(share, 0.0), 1.0)
 
 
 class Member(NamedTuple):
@@ -129,11 +141,12 @@ class StoryKeeper:
     def merge_pass(self) -> list[tuple[int, int]]:
         """Join open stories that grew towards each other; returns (merged id, id it went into), the smaller id stays.
 
-        Average linkage over story centroids down to cosine ``merge``. Deterministic for one state.
+        Average linkage over story centroids down to cosine ``merge_at`` the articles' mean length. Deterministic.
         """
         slots = np.flatnonzero(self._open(None if self._latest_us == -_ALWAYS else self._latest_us))
         pairs: list[tuple[int, int]] = []
-        for group in _average_link(self._members.sums(len(self._ids)).rows(slots), self.settings.merge):
+        threshold = self.settings.merge_at(self._members.mean_terms)
+        for group in _average_link(self._members.sums(len(self._ids)).rows(slots), threshold):
             ids = sorted(self._ids[slots[place]] for place in group)
             pairs.extend((story_id, ids[0]) for story_id in ids[1:])
         self.merge(pairs)

@@ -54,6 +54,11 @@ class StoryMembers:
     def __len__(self) -> int:
         return len(self.slots)
 
+    @property
+    def mean_terms(self) -> float:
+        """How many different stems a member has on average."""
+        return len(self._columns) / len(self) if len(self) else 0.0
+
     def extend(self, vectors: Vectors, slots: Slots) -> None:
         """Add articles with the slot of the story each is in."""
         words, dense = self._unit(vectors)

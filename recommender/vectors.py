@@ -5,7 +5,6 @@ pieces of words (other inflections and spellings), and a latent space of the rec
 """
 
 import json
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -18,11 +17,11 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 
-from data.text import has_stemmer, tokens
+from data.text import has_stemmer, tokens, words
+from recommender.pieces import count_pieces
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
-_PIECES_CACHED = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +41,11 @@ class VectorSettings:
     title_times: int = 2
     lead_characters: int = 2_400
     title_characters: int = 1_000
-    shortest_piece: int = 3
-    longest_piece: int = 5
+    shortest_piece: int = 2
+    longest_piece: int = 4
     piece_buckets: int = 1 << 18
-    rank: int = 200
+    rank: int = 400
+    latent_power: float = 1.5
     seed: int = 0
 
 
@@ -53,9 +53,9 @@ class VectorSettings:
 class Blend:
     """How much each view counts in a similarity; views that one of two texts lacks are left out of the mean."""
 
-    words: float = 0.4
-    pieces: float = 0.3
-    dense: float = 0.3
+    words: float = 0.35
+    pieces: float = 0.4
+    dense: float = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +145,13 @@ class Epoch:
         document_count: int,
         settings: VectorSettings,
     ) -> None:
-        """Assemble an epoch; use ``fit`` or ``load``. ``projection`` is (terms or terms + buckets, r)."""
+        """Assemble an epoch; use ``fit`` or ``load``. ``projection`` is (terms, r)."""
         self.settings = settings
         self.document_count = document_count
         self._terms = list(vocabulary)
         self._columns = {term: column for column, term in enumerate(self._terms)}
         self._word_idf, self._piece_idf, self._projection = word_idf, piece_idf, projection
         self._unseen_idf = np.float32(np.log(1 + document_count) + 1)
-        self._pieces: dict[str, npt.NDArray[np.int32]] = {}
         self._lock = Lock()
 
     @classmethod
@@ -186,14 +185,14 @@ class Epoch:
             more_pieces, options.piece_buckets
         )
         draft._word_idf, draft._piece_idf = _smooth_idf(word_df, count), _smooth_idf(piece_df, count)
-        draft._projection = draft._learn_projection(documents, widen(words, terms), pieces)
+        draft._projection = draft._learn_projection(widen(words, terms))
         return draft
 
     def encode(self, documents: Sequence[Document]) -> Vectors:
         """The vectors of these texts, in order; encoding them together or one by one gives the same rows."""
         words, pieces = self._count(documents)
-        weighted, weighted_pieces = self._weigh(words, pieces)
-        return Vectors(weighted, weighted_pieces, self._project(documents, weighted, weighted_pieces))
+        weighted = self._weigh(words)
+        return Vectors(weighted, _tf_idf(pieces, self._piece_idf), self._project(weighted))
 
     def terms(self, columns: Iterable[int]) -> list[str]:
         """The stems behind columns of ``Vectors.words``."""
@@ -237,7 +236,6 @@ class Epoch:
     def _count(self, documents: Sequence[Document]) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
         """Raw counts: words (n, width by now) and pieces (n, buckets)."""
         ends, columns, counts = [0], list[int](), list[int]()
-        piece_ends, pieces = [0], list[npt.NDArray[np.int32]]()
         for document in documents:
             title, rest = self._read(document)
             tally = Counter(title * self.settings.title_times)
@@ -245,13 +243,18 @@ class Epoch:
             columns.extend(self._columns_of(tally))
             counts.extend(tally.values())
             ends.append(len(columns))
-            pieces.extend(map(self._pieces_of, title or rest))
-            piece_ends.append(piece_ends[-1] + sum(map(len, pieces[len(pieces) - len(title or rest) :])))
-        words = sparse.csr_matrix(
-            (np.array(counts, dtype=np.float32), np.array(columns, dtype=np.int32), np.array(ends, dtype=np.int32)),
-            shape=(len(documents), self.width),
+        arrays = np.array(counts, dtype=np.float32), np.array(columns, dtype=np.int32), np.array(ends, dtype=np.int32)
+        return sparse.csr_matrix(arrays, shape=(len(documents), self.width)), self._count_pieces(documents)
+
+    def _count_pieces(self, documents: Sequence[Document]) -> sparse.csr_matrix:
+        """Pieces of the title, or of the summary where there is none; inflected languages word by word."""
+        options = self.settings
+        return count_pieces(
+            [words((document.title.strip() or document.summary)[: options.title_characters]) for document in documents],
+            across=[has_stemmer(document.language) for document in documents],
+            sizes=range(options.shortest_piece, options.longest_piece + 1),
+            buckets=options.piece_buckets,
         )
-        return words, _bucket_counts(pieces, piece_ends, self.settings.piece_buckets)
 
     def _read(self, document: Document) -> tuple[list[str], list[str]]:
         limit = self.settings.lead_characters
@@ -273,67 +276,34 @@ class Epoch:
                     found[place] = self._columns[term]
         return found
 
-    def _pieces_of(self, term: str) -> npt.NDArray[np.int32]:
-        """Hashed character n-grams of a stem; none for pairs of CJK characters, which are pieces already."""
-        if (known := self._pieces.get(term)) is not None:
-            return known
-        options, padded = self.settings, f" {term} "
-        grams = (
-            padded[start : start + size]
-            for size in range(options.shortest_piece, options.longest_piece + 1)
-            for start in range(len(padded) - size + 1)
-        )
-        spelled = () if term[0] >= "\u0e00" else grams
-        # crc32 and not hash(): the same in every process.
-        buckets = np.fromiter((zlib.crc32(gram.encode()) % options.piece_buckets for gram in spelled), dtype=np.int32)
-        if len(self._pieces) > _PIECES_CACHED:
-            self._pieces = {}
-        self._pieces[term] = buckets
-        return buckets
-
-    def _weigh(
-        self, words: sparse.csr_matrix, pieces: sparse.csr_matrix
-    ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    def _weigh(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
         fitted = len(self._word_idf)
-        idf = np.full(words.shape[1], self._unseen_idf, dtype=np.float32)
+        idf = np.full(counts.shape[1], self._unseen_idf, dtype=np.float32)
         idf[:fitted] = self._word_idf[: len(idf)]
-        return _tf_idf(words, idf), _tf_idf(pieces, self._piece_idf)
+        return _tf_idf(counts, idf)
 
-    def _learn_projection(
-        self, documents: Sequence[Document], words: sparse.csr_matrix, pieces: sparse.csr_matrix
-    ) -> Floats | None:
-        weighted, weighted_pieces = self._weigh(words, pieces)
-        spelled = _judged_by_pieces(documents, weighted_pieces)
-        features = _latent_features(weighted, weighted_pieces, spelled, with_pieces=bool(spelled.any()))
-        rank = min(self.settings.rank, min(features.shape) - 1)
-        if rank < 1 or not features.nnz:
+    def _learn_projection(self, counts: sparse.csr_matrix) -> Floats | None:
+        """Directions of the window, each stretched by its singular value to ``latent_power`` - 1: (terms, r).
+
+        A power above 1 lets the strong directions, the stories many texts tell, weigh more than plain LSA does.
+        """
+        weighted = self._weigh(counts)
+        rank = min(self.settings.rank, min(weighted.shape) - 1)
+        if rank < 1 or not weighted.nnz:
             return None
-        _, _, directions = randomized_svd(features, rank, n_iter=5, random_state=self.settings.seed)
-        return np.ascontiguousarray(directions.T, dtype=np.float32)
+        _, values, directions = randomized_svd(weighted, rank, n_iter=5, random_state=self.settings.seed)
+        stretch = (values / values[0]) ** (self.settings.latent_power - 1)
+        return np.ascontiguousarray((directions * stretch[:, None]).T, dtype=np.float32)
 
-    def _project(
-        self, documents: Sequence[Document], words: sparse.csr_matrix, pieces: sparse.csr_matrix
-    ) -> Floats | None:
-        """LSA coordinates (n, r), each row of length 1; stems unseen at the fit have no direction."""
+    def _project(self, weighted: sparse.csr_matrix) -> Floats | None:
+        """Coordinates in the latent space (n, r), each row of length 1; stems unseen at the fit have no direction."""
         if self._projection is None:
             return None
         fitted = len(self._word_idf)
-        known = widen(words, fitted)[:, :fitted]
-        with_pieces = len(self._projection) > fitted
-        spelled = _judged_by_pieces(documents, pieces) & with_pieces
-        latent = _latent_features(known, pieces, spelled, with_pieces=with_pieces) @ self._projection
+        latent = widen(weighted, fitted)[:, :fitted] @ self._projection
         lengths = np.linalg.norm(latent, axis=1, keepdims=True)
         unit = np.divide(latent, lengths, out=np.zeros_like(latent), where=lengths > 1e-6)
         return np.asarray(unit, dtype=np.float32)
-
-
-def _bucket_counts(pieces: Sequence[npt.NDArray[np.int32]], ends: Sequence[int], buckets: int) -> sparse.csr_matrix:
-    columns = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
-    counts = sparse.csr_matrix(
-        (np.ones(len(columns), dtype=np.float32), columns, np.asarray(ends)), shape=(len(ends) - 1, buckets)
-    )
-    counts.sum_duplicates()
-    return counts
 
 
 def _document_frequency(counts: sparse.csr_matrix, width: int) -> npt.NDArray[np.int64]:
@@ -352,21 +322,3 @@ def _tf_idf(counts: sparse.csr_matrix, idf: Floats) -> sparse.csr_matrix:
     lengths = np.sqrt(weighted.multiply(weighted).sum(axis=1)).A1
     weighted.data /= np.repeat(np.where(lengths > 0, lengths, 1), np.diff(counts.indptr)).astype(np.float32)
     return weighted
-
-
-def _judged_by_pieces(documents: Sequence[Document], pieces: sparse.csr_matrix) -> npt.NDArray[np.bool_]:
-    """Which texts enter the latent space by pieces of words: those whose language we cannot stem, (n,)."""
-    unstemmed = np.fromiter((not has_stemmer(document.language) for document in documents), dtype=bool)
-    spelled: npt.NDArray[np.bool_] = unstemmed & (np.diff(pieces.indptr) > 0)
-    return spelled
-
-
-def _latent_features(
-    words: sparse.csr_matrix, pieces: sparse.csr_matrix, spelled: npt.NDArray[np.bool_], *, with_pieces: bool
-) -> sparse.csr_matrix:
-    """Words for stemmed languages, pieces for the others, side by side: (n, terms [+ buckets])."""
-    if not with_pieces:
-        return words
-    by_words = sparse.diags((~spelled).astype(np.float32)) @ words
-    by_pieces = sparse.diags(spelled.astype(np.float32)) @ pieces
-    return sparse.hstack([by_words, by_pieces], format="csr")

@@ -17,6 +17,9 @@ _SNOWBALL = {
     "lt": "lithuanian", "ne": "nepali", "nl": "dutch", "no": "norwegian", "pt": "portuguese",
     "ro": "romanian", "ru": "russian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
 }  # fmt: skip
+# Inflected languages without a stemmer here: the first letters of a word serve as its stem.
+_CUT = frozenset(("be", "bg", "cs", "hr", "lv", "mk", "pl", "sk", "sl", "sr", "uk"))
+_CUT_LETTERS = 5
 # Scripts written without spaces, and Hangul, whose particles cling to the noun: overlapping pairs.
 _PAIRED = (
     r"\u3005-\u3007\u3041-\u3096\u3099-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -37,15 +40,15 @@ _lock = Lock()
 
 
 def has_stemmer(language: str) -> bool:
-    """Whether words of this language are stemmed; where they are not, pieces of words must do (see `vectors`)."""
+    """Whether a stemmer knows this language; where none does, pieces of words help more (see `vectors`)."""
     return (base_language(language) or "") in _SNOWBALL
 
 
 def tokens(text: str, language: str) -> list[str]:
     """The index terms of a text, in order, repetitions kept.
 
-    Words are folded, freed of the language's function words and stemmed where it has a stemmer; Han, kana,
-    Hangul, Thai and their like become overlapping pairs of characters; numbers stay. Runs of different
+    Words are folded, freed of the language's function words and stemmed (Czech and its like: cut to five letters);
+    Han, kana, Hangul, Thai and their like become overlapping pairs of characters; numbers stay. Runs of different
     scripts in one text are treated each in its own way. An unknown language is neither stemmed nor stopped.
     """
     code = base_language(language) or ""
@@ -85,6 +88,8 @@ def _stem(piece: str, code: str, stems: dict[str, str]) -> str:
     """The stem of one folded piece, remembered; empty for what carries no subject."""
     if piece in STOP_WORDS.get(code, ()) or (len(piece) == 1 and piece.isalpha() and piece < "\u0370"):
         stem = ""
+    elif code in _CUT and piece.isalpha() and piece < "\u0e00":
+        stem = piece[:_CUT_LETTERS]
     elif code not in _SNOWBALL or not piece.isalpha():
         stem = piece
     else:
