@@ -43,43 +43,51 @@ def _worse(score, tie, number, other_score, other_tie, other_number):
     return number > other_number
 
 
-@nb.njit(inline="always")
+@nb.njit
+def _sink(keys, ties, numbers, rows, scores, size, key, tie, number, row, score):
+    """Put one row at the root of a heap and let it sink to its place."""
+    at = 0
+    while True:
+        down = 2 * at + 1
+        if down >= size:
+            break
+        if down + 1 < size and _worse(
+            keys[down + 1], ties[down + 1], numbers[down + 1], keys[down], ties[down], numbers[down]
+        ):
+            down += 1
+        if not _worse(keys[down], ties[down], numbers[down], key, tie, number):
+            break
+        keys[at], ties[at], numbers[at] = keys[down], ties[down], numbers[down]
+        rows[at], scores[at] = rows[down], scores[down]
+        at = down
+    keys[at], ties[at], numbers[at], rows[at], scores[at] = key, tie, number, row, score
+
+
+@nb.njit
 def _push(keys, ties, numbers, rows, scores, size, k, key, tie, number, row, score):
     """Put one row into the heap of the best k (worst at the root); the new size."""
-    if size < k:
-        at = size
-        size += 1
-        while at > 0:
-            up = (at - 1) >> 1
-            if not _worse(key, tie, number, keys[up], ties[up], numbers[up]):
-                break
-            keys[at], ties[at], numbers[at], rows[at], scores[at] = (
-                keys[up],
-                ties[up],
-                numbers[up],
-                rows[up],
-                scores[up],
-            )
-            at = up
-    else:
-        if not _worse(keys[0], ties[0], numbers[0], key, tie, number):
-            return size
-        at = 0
-        while True:
-            down = 2 * at + 1
-            if down >= size:
-                break
-            if down + 1 < size and _worse(
-                keys[down + 1], ties[down + 1], numbers[down + 1], keys[down], ties[down], numbers[down]
-            ):
-                down += 1
-            if not _worse(keys[down], ties[down], numbers[down], key, tie, number):
-                break
-            keys[at], ties[at], numbers[at] = keys[down], ties[down], numbers[down]
-            rows[at], scores[at] = rows[down], scores[down]
-            at = down
+    if size == k:
+        if _worse(keys[0], ties[0], numbers[0], key, tie, number):
+            _sink(keys, ties, numbers, rows, scores, size, key, tie, number, row, score)
+        return size
+    at = size
+    while at > 0:
+        up = (at - 1) >> 1
+        if not _worse(key, tie, number, keys[up], ties[up], numbers[up]):
+            break
+        keys[at], ties[at], numbers[at], rows[at], scores[at] = keys[up], ties[up], numbers[up], rows[up], scores[up]
+        at = up
     keys[at], ties[at], numbers[at], rows[at], scores[at] = key, tie, number, row, score
-    return size
+    return size + 1
+
+
+@nb.njit
+def _drain(keys, ties, numbers, rows, scores, size):
+    """Turn the heap into a list, best first."""
+    for end in range(size - 1, 0, -1):
+        key, tie, number, row, score = keys[end], ties[end], numbers[end], rows[end], scores[end]
+        keys[end], ties[end], numbers[end], rows[end], scores[end] = keys[0], ties[0], numbers[0], rows[0], scores[0]
+        _sink(keys, ties, numbers, rows, scores, end, key, tie, number, row, score)
 
 
 @nb.njit
@@ -96,6 +104,21 @@ def _exact(gaps, weights, dense):
         term += gaps[len(gaps) - 1]
         even += np.float64(weights[len(gaps) - 1]) * np.float64(dense[term])
     return even + odd
+
+
+@nb.njit
+def _unpacked(gaps, weights):
+    """Term numbers and weights of one row."""
+    terms = np.empty(len(gaps), np.int32)
+    values = np.empty(len(gaps), np.float32)
+    size = 0
+    term = -1
+    for place in range(len(gaps)):
+        term += gaps[place]
+        terms[size] = term
+        values[size] = weights[place]
+        size += weights[place] > 0
+    return terms[:size], values[:size]
 
 
 @nb.njit
@@ -200,19 +223,28 @@ def _add_list(bounds, ids, codes, factor):
             bounds[row] = np.uint16(bounds[row] + ((np.int64(their[place]) * factor + 255) >> 8))
 
 
+@nb.njit(inline="always")
+def _unread(norm, high, low):
+    """What unread terms can add at most to a row: norm * factor / 256, up; in 16 bits, so that it vectorises."""
+    product = np.uint16(np.uint16(norm) * low)
+    return np.uint16(np.uint16(np.uint16(norm) * high) + np.uint16(product >> np.uint16(8)) + np.uint16(1))
+
+
 @nb.njit
 def _set_norms(bounds, norms, factor):
+    high, low = np.uint16(factor >> 8), np.uint16(factor & 255)
     for row in range(len(norms)):
-        bounds[row] = np.uint16((np.uint32(norms[row]) * factor + np.uint32(255)) >> np.uint32(8))
+        bounds[row] = _unread(norms[row], high, low)
 
 
 @nb.njit
 def _change_norms(bounds, norms, factor, old_norms, old_factor):
     """Put the bound of a lower level in the place of that of a higher one."""
+    high, low = np.uint16(factor >> 8), np.uint16(factor & 255)
+    old_high, old_low = np.uint16(old_factor >> 8), np.uint16(old_factor & 255)
     for row in range(len(norms)):
-        old = np.uint16((np.uint32(old_norms[row]) * old_factor + np.uint32(255)) >> np.uint32(8))
-        new = np.uint16((np.uint32(norms[row]) * factor + np.uint32(255)) >> np.uint32(8))
-        bounds[row] = max(bounds[row], old) - old + new
+        old = _unread(old_norms[row], old_high, old_low)
+        bounds[row] = max(bounds[row], old) - old + _unread(norms[row], high, low)
 
 
 @nb.njit
@@ -261,24 +293,35 @@ _SEARCH = nb.types.UniTuple(nb.int64, 4)(
     # the segment
     nb.int64, U16, U32, U32, U8, nb.int64, U32, F32, I64, U16, F32, U8, I64, F32, F32, nb.float64,
     # the query
-    I32, F32, nb.float64, nb.int64, nb.float64, nb.float64, U8, nb.int64, I64, I64, nb.int64,
+    I32, F32, nb.int64, nb.float64, nb.float64, U8, nb.int64, I64, I64, nb.int64,
     # scratch
     nb.float32[::1], nb.uint16[::1], nb.uint16[::1], nb.int32[::1],
     # the best so far
-    nb.float64[::1], nb.int64[::1], nb.int64[::1], nb.int64[::1], nb.float32[::1], nb.int64,
+    nb.float64[::1], nb.int64[::1], nb.int64[::1], nb.int64[::1], nb.float32[::1], nb.int64, nb.boolean,
 )  # fmt: skip
 
 
 @nb.njit(_SEARCH, cache=True, nogil=True, error_model="numpy")
 def search(
     n, ids, table, rare_ids, codes, common, rare_starts, steps, row_starts, gaps, weights, norms, cuts, tops, usual,
-    longest, terms, query, query_length, k, step, minimum, allowed, own, tie_breaks, numbers, first,
+    longest, terms, query, k, step, minimum, allowed, own, tie_breaks, numbers, first,
     dense, bounds, blocks, waiting,
-    keys, best_ties, best_numbers, best_rows, best_scores, size,
+    keys, best_ties, best_numbers, best_rows, best_scores, size, last,
 ):  # fmt: skip
-    """Offer the rows of one segment to the heap of the best k; (its size, postings read, rows refined, rows scored)."""
+    """Offer the rows of one segment to the heap of the best k; (its size, postings read, rows refined, rows scored).
+
+    Without terms, row `own` of this segment is the query. After the `last` segment the heap is brought into order.
+    """
+    if own >= 0 and len(terms) == 0:
+        terms, query = _unpacked(
+            gaps[row_starts[own] : row_starts[own + 1]], weights[row_starts[own] : row_starts[own + 1]]
+        )
     count = len(terms)
-    ranges = (n + RANGE - 1) // RANGE
+    total = 0.0
+    for at in range(count):
+        total += np.float64(query[at]) * np.float64(query[at])
+    query_length = np.sqrt(total)
+    ranges = (n + RANGE - 1) // RANGE if total > 0 else 0
     read, refined, scored = 0, 0, 0
     own_range = own // RANGE if own >= 0 else ranges - 1
     split = count  # query terms from here on are rare
@@ -308,7 +351,7 @@ def search(
         factors[at] = np.int64(np.ceil(max(query[at], 0.0) * steps[terms[at]] * unit * 256.0))
     level_ends = np.zeros(LEVELS + 1, np.int64)  # query terms within the first levels
     likely = np.zeros(LEVELS + 1, np.float64)  # what they usually add at most
-    level_factors = np.zeros(LEVELS + 1, np.uint32)
+    level_factors = np.zeros(LEVELS + 1, np.int64)
     at = 0
     total = 0.0
     for level in range(1, LEVELS + 1):
@@ -318,7 +361,7 @@ def search(
         level_ends[level] = at
         likely[level] = np.sqrt(total) * usual[level - 1]
         top = np.sqrt(total) * tops[level - 1] * 1.0001
-        level_factors[level] = np.uint32(np.ceil(top / 255.0 * unit * 256.0))
+        level_factors[level] = np.int64(np.ceil(top / 255.0 * unit * 256.0))
 
     # Entries of rare terms by range of rows.
     rare_ends = np.zeros(ranges + 1, np.int64)
@@ -446,7 +489,10 @@ def search(
             start, end = row_starts[row], row_starts[row + 1]
             if level:
                 refined += 1
-                bound -= (np.int64(norms[(level - 1) * n + row]) * np.int64(level_factors[level]) + 255) >> 8
+                factor = level_factors[level]
+                bound -= np.int64(
+                    _unread(norms[(level - 1) * n + row], np.uint16(factor >> 8), np.uint16(factor & 255))
+                )
                 bound += np.int64(np.ceil(_prefix(gaps[start:end], weights[start:end], dense, cut) * unit)) + 1
                 if bound < bar:
                     continue
@@ -459,6 +505,8 @@ def search(
             bar = _bar(max(keys[0] - step, minimum) if size == k else minimum, unit)
     for at in range(count):
         dense[terms[at]] = 0.0
+    if last:
+        _drain(keys, best_ties, best_numbers, best_rows, best_scores, size)
     return size, read, refined, scored
 
 
@@ -474,14 +522,14 @@ def score_rows(row_starts, gaps, weights, rows, dense):
 
 _LOOK = nb.int64(
     I64, U16, F32, nb.int64, nb.float64, nb.float64, U8, nb.int64, I64, I64, nb.int64, F32,
-    nb.float64[::1], nb.int64[::1], nb.int64[::1], nb.int64[::1], nb.float32[::1], nb.int64,
+    nb.float64[::1], nb.int64[::1], nb.int64[::1], nb.int64[::1], nb.float32[::1], nb.int64, nb.boolean,
 )  # fmt: skip
 
 
 @nb.njit(_LOOK, cache=True, nogil=True)
 def look_at_all(
     row_starts, gaps, weights, k, step, minimum, allowed, own, tie_breaks, numbers, first, dense,
-    keys, best_ties, best_numbers, best_rows, best_scores, size,
+    keys, best_ties, best_numbers, best_rows, best_scores, size, last,
 ):  # fmt: skip
     """The same as `search`, by scoring every allowed row: for queries of very many terms."""
     for row in range(len(row_starts) - 1):
@@ -493,4 +541,6 @@ def look_at_all(
             keys, best_ties, best_numbers, best_rows, best_scores, size, k, step, minimum, tie_breaks, numbers,
             first, row, exact,
         )  # fmt: skip
+    if last:
+        _drain(keys, best_ties, best_numbers, best_rows, best_scores, size)
     return size

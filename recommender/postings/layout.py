@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -86,6 +87,15 @@ class Segment:
     def nbytes(self) -> int:
         """Bytes of all arrays."""
         return sum(array.nbytes for array in self.arrays().values())
+
+    @cached_property
+    def searched(self) -> tuple[Any, ...]:
+        """What `kernels.search` takes of a segment, in its order."""
+        return (
+            len(self), self.ids, self.table, self.rare_ids, self.codes, self.common, self.rare_starts, self.steps,
+            self.row_starts, self.gaps, self.weights, self.norms, self.cuts, self.tops, self.usual,
+            float(self.longest[0]),
+        )  # fmt: skip
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Every array by its name."""

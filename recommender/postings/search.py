@@ -1,5 +1,6 @@
 """Postings: a snapshot of segments and the rows that are alive, and the search over all of them."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,6 +22,7 @@ LONGEST_QUERY = 16_000  # terms; a longer query looks at every row instead, boun
 FEW = 256  # this many excluded rows are asked for on top and dropped, more become a mask
 NOBODY = np.zeros(0, np.uint8)
 NONE = np.zeros(0, np.int64)
+NO_TERMS, NO_WEIGHTS = np.zeros(0, np.int32), np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Postings:
         return cls((Segment.build(matrix),))
 
     def __len__(self) -> int:
-        return int(self.starts[-1])
+        return self._starts[-1]
 
     @cached_property
     def starts(self) -> Rows:
@@ -93,7 +95,8 @@ class Postings:
 
     def row(self, row: int) -> tuple[Columns, Weights]:
         """Columns and weights of one row, by falling document frequency of the columns; IndexError beyond the end."""
-        segment, inside = self._place(row)
+        place, inside = self._place(row)
+        segment = self.segments[place]
         numbers, weights = segment.row(inside)
         return segment.terms[numbers], weights
 
@@ -102,10 +105,12 @@ class Postings:
         step: float = 0.0, ties: Rows | None = None, numbers: Rows | None = None,
     ) -> Found:  # fmt: skip
         """The k rows most similar to one row, itself left out; as `search`."""
-        segment, inside = self._place(row)
-        query = segment.row(inside)
-        out = np.array([row, *excluded], np.int64)
-        return self._search(query, segment, row, k, self._allowed(allowed, out), out, minimum, step, ties, numbers)
+        place, inside = self._place(row)
+        out = np.array(excluded, np.int64)
+        numbers_of = (NO_TERMS, NO_WEIGHTS) if len(self.segments) == 1 else self.segments[place].row(inside)
+        return self._search(
+            numbers_of, place, inside, k, self._allowed(allowed, out), out, minimum, step, ties, numbers
+        )
 
     def search(
         self, columns: Columns, weights: Weights, k: int, *, allowed: Mask | None = None,
@@ -122,18 +127,15 @@ class Postings:
         if not np.isfinite(weights).all():
             raise ValueError("weights of a query must be finite")
         out = np.array(excluded, np.int64)
-        query = (columns, weights)
-        return self._search(query, None, -1, k, self._allowed(allowed, out), out, minimum, step, ties, numbers)
+        mask = self._allowed(allowed, out)
+        return self._search((columns, weights), -1, -1, k, mask, out, minimum, step, ties, numbers)
 
     def effort(self, row: int, k: int) -> tuple[int, int, int]:
         """What `nearest` looks at: postings read, rows refined, rows scored."""
-        segment, _ = self._place(row)
         heap = _Heap(min(k, len(self)))
-        for place, one in enumerate(self.segments):
-            low = int(self.starts[place])
-            columns, weights = self.row(row)
-            own = row - low if one is segment else -1
-            heap.offer(one, *_sorted(one.number(columns), weights), own, NOBODY, 0.0, 0.0, NONE, NONE, low)
+        home, inside = self._place(row)
+        query = self.segments[home].row(inside)
+        self._fill(heap, query, home, inside, NOBODY, 0.0, 0.0, None, None)
         return heap.read, heap.refined, heap.scored
 
     def scores(self, columns: Columns, weights: Weights, rows: Rows) -> Weights:
@@ -147,11 +149,17 @@ class Postings:
             made[mine] = kernels.score_rows(segment.row_starts, segment.gaps, segment.weights, inside, dense)
         return made
 
-    def _place(self, row: int) -> tuple[Segment, int]:
-        if not 0 <= row < len(self):
+    def _place(self, row: int) -> tuple[int, int]:
+        """Which segment, and the row within it."""
+        starts = self._starts
+        if not 0 <= row < starts[-1]:
             raise IndexError(f"row {row} is not among the {len(self)} rows")
-        place = int(np.searchsorted(self.starts, row, side="right")) - 1
-        return self.segments[place], int(row - self.starts[place])
+        place = bisect_right(starts, row) - 1
+        return place, row - starts[place]
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return self.starts.tolist()
 
     def _alive(self, place: int) -> Mask:
         low, high = self.starts[place], self.starts[place + 1]
@@ -166,29 +174,38 @@ class Postings:
         return NOBODY if mask is None else np.ascontiguousarray(mask, np.bool_).view(np.uint8)
 
     def _search(
-        self, query: tuple[Columns, Weights], home: Segment | None, own: int, k: int, allowed: NDArray[np.uint8],
+        self, query: tuple[Columns, Weights], home: int, own: int, k: int, allowed: NDArray[np.uint8],
         excluded: Rows, minimum: float, step: float, ties: Rows | None, numbers: Rows | None,
     ) -> Found:  # fmt: skip
-        """`query` holds term numbers of `home`, or columns if there is none."""
+        """`query` holds term numbers of segment `home`, or columns if that is -1."""
         more = len(excluded) if len(excluded) <= FEW else 0
-        heap = _Heap(min(max(k, 0) + more - (own >= 0), len(self)))
-        # The query's own segment first, then the newest: the sooner the bar is high, the more is skipped.
-        order = sorted(range(len(self.segments)), key=lambda place: (self.segments[place] is not home, -place))
-        columns = query[0] if home is None else home.terms[query[0]]
-        for place in order if heap.k > 0 else ():
-            segment = self.segments[place]
-            low, high = int(self.starts[place]), int(self.starts[place + 1])
-            mine = segment is home and low <= own < high
-            heap.offer(
-                segment, *(query if mine else _sorted(segment.number(columns), query[1])), own - low if mine else -1,
-                allowed[low:high] if len(allowed) else NOBODY, minimum, step,
-                NONE if ties is None else ties[low:high], NONE if numbers is None else numbers[low:high], low,
-            )  # fmt: skip
-        found = heap.best()
+        heap = _Heap(max(min(max(k, 0) + more, len(self)), 0) if k > 0 else 0)
+        self._fill(heap, query, home, own, allowed, minimum, step, ties, numbers)
+        rows, scores = heap.rows[: heap.size], heap.scores[: heap.size]
         if len(excluded):
-            left = ~np.isin(found.rows, excluded)
-            found = Found(found.rows[left], found.scores[left])
-        return Found(found.rows[:k], found.scores[:k])
+            left = ~np.isin(rows, excluded)
+            rows, scores = rows[left], scores[left]
+        return Found(rows[:k], scores[:k])
+
+    def _fill(
+        self, heap: "_Heap", query: tuple[Columns, Weights], home: int, own: int, allowed: NDArray[np.uint8],
+        minimum: float, step: float, ties: Rows | None, numbers: Rows | None,
+    ) -> None:  # fmt: skip
+        if heap.k == 0:
+            return
+        # The query's own segment first, then the newest: the sooner the bar is high, the more is skipped.
+        order = [place for place in range(len(self.segments) - 1, -1, -1) if place != home]
+        order = order if home < 0 else [home, *order]
+        columns = query[0] if home < 0 or len(order) == 1 else self.segments[home].terms[query[0]]
+        for place in order:
+            segment = self.segments[place]
+            low, high = self._starts[place], self._starts[place + 1]
+            heap.offer(
+                segment, *(query if place == home else _sorted(segment.number(columns), query[1])),
+                own if place == home else -1, allowed[low:high] if len(allowed) else NOBODY, minimum, step,
+                NONE if ties is None else ties[low:high], NONE if numbers is None else numbers[low:high], low,
+                place == order[-1],
+            )  # fmt: skip
 
 
 class _Scratch(local):
@@ -210,44 +227,32 @@ _scratch = _Scratch()
 
 
 class _Heap:
-    """The best k rows so far over segments."""
+    """The best k rows so far over segments; in order after the last."""
 
     def __init__(self, k: int) -> None:
         self.k, self.size = k, 0
         self.read = self.refined = self.scored = 0
-        self.keys = np.zeros(k)
-        self.integers = np.zeros((3, k), np.int64)  # ties, numbers, rows
-        self.scores = np.zeros(k, np.float32)
+        self.keys = np.empty(k)
+        self.ties, self.numbers, self.rows = np.empty(k, np.int64), np.empty(k, np.int64), np.empty(k, np.int64)
+        self.scores = np.empty(k, np.float32)
 
     def offer(
         self, segment: Segment, terms: Columns, weights: Weights, own: int, allowed: NDArray[np.uint8],
-        minimum: float, step: float, ties: Rows, numbers: Rows, first: int,
+        minimum: float, step: float, ties: Rows, numbers: Rows, first: int, last: bool,
     ) -> None:  # fmt: skip
-        """Search one segment; `terms` are its numbers, ascending."""
-        s, scratch = segment, _scratch
-        length = float(np.sqrt(np.dot(weights.astype(np.float64), weights))) if len(weights) else 0.0
-        if not len(segment) or length == 0.0:
-            return
-        best = (self.keys, *self.integers, self.scores, self.size)
+        """Search one segment; `terms` are its numbers, ascending, or none if its row `own` is the query."""
+        best = (self.keys, self.ties, self.numbers, self.rows, self.scores, self.size, last)
         if len(terms) > LONGEST_QUERY:
             self.size = kernels.look_at_all(
-                s.row_starts, s.gaps, s.weights, self.k, step, minimum, allowed, own, ties, numbers, first,
-                _scatter(segment, terms, weights), *best,
+                segment.row_starts, segment.gaps, segment.weights, self.k, step, minimum, allowed, own, ties, numbers,
+                first, _scatter(segment, terms, weights), *best,
             )  # fmt: skip
             return
         self.size, read, refined, scored = kernels.search(
-            len(segment), s.ids, s.table, s.rare_ids, s.codes, s.common, s.rare_starts, s.steps, s.row_starts, s.gaps,
-            s.weights, s.norms, s.cuts, s.tops, s.usual, float(s.longest[0]),
-            terms, weights, length, self.k, step, minimum, allowed, own, ties, numbers, first,
-            scratch.fit(len(s.terms)), scratch.bounds, scratch.blocks, scratch.waiting, *best,
+            *segment.searched, terms, weights, self.k, step, minimum, allowed, own, ties, numbers, first,
+            _scratch.fit(len(segment.terms)), _scratch.bounds, _scratch.blocks, _scratch.waiting, *best,
         )  # fmt: skip
         self.read, self.refined, self.scored = self.read + read, self.refined + refined, self.scored + scored
-
-    def best(self) -> Found:
-        """What was kept, best first."""
-        ties, numbers, rows = self.integers[:, : self.size]
-        order = np.lexsort((numbers, -ties, -self.keys[: self.size]))
-        return Found(rows[order], self.scores[order])
 
 
 def _sorted(terms: Columns, weights: Weights) -> tuple[Columns, Weights]:
