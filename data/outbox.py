@@ -265,7 +265,7 @@ def _fields(one: NewDelivery) -> dict[str, Any]:
     return {name: getattr(one, name) for name in NewDelivery.__dataclass_fields__}
 
 
-def _move(  # noqa: PLR0917  reads as: from, to, which, when, why
+def _move(
     connection: Connection, before: str, after: str, which: Any, now: datetime, reason: str, **values: Any
 ) -> list[int]:
     """One transition of every row in `before` that `which` names, each noted. Returns their numbers."""

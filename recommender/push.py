@@ -265,7 +265,7 @@ def _marked(block: Block, rows: Rows, reader: IntArray, story: IntArray, columns
     return by_story[:, column]
 
 
-def _choose(  # noqa: PLR0917  what is judged, then by what
+def _choose(
     made: Verdicts,
     rows: Rows,
     left: Mask,

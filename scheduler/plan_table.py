@@ -1,11 +1,14 @@
 """A plan for people: the funnel, and why somebody gets an alert or not."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from data.clock import zone
 from recommender.push import Verdict
 from scheduler.plan_report import MISSED, PLANNED_BEFORE, Ending, Report
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 # After each step, whom it kept from an alert.
 STEPS: tuple[tuple[str, tuple[Verdict, ...]], ...] = (
@@ -16,6 +19,7 @@ STEPS: tuple[tuple[str, tuple[Verdict, ...]], ...] = (
     ("something new", (Verdict.NOTHING_NEW, Verdict.ALREADY_READ, Verdict.ALREADY_TOLD)),
     ("above the bar", (Verdict.BELOW_BAR,)),
 )
+WIDE = 110  # columns of a terminal in which the zones fit too
 Titles = Mapping[int, tuple[str, str]]
 
 
@@ -44,16 +48,8 @@ def show(report: Report, titles: Titles, *, everybody: bool) -> None:
         funnel.add_row(step, f"{left:,}", out)
     console.print(funnel)
     listed = report.endings if everybody else report.examples()
-    why = Table("verdict", "reader", "local time", "score", "article")
-    for column in why.columns[:-1]:
-        column.no_wrap = True
-    for one in listed:
-        score = f"{one.score:.2f}" if one.article_id else ""
-        why.add_row(
-            one.verdict, escape(one.reader), _local(one), score, escape(titles.get(one.article_id, ("", ""))[1])
-        )
     if listed:
-        console.print(why)
+        console.print(_why(listed, titles, with_zone=console.width >= WIDE))
     console.print(_footer(report), highlight=False, markup=False)
 
 
@@ -106,6 +102,17 @@ def _footer(report: Report) -> str:
     return " ".join(notes)
 
 
-def _local(one: Ending) -> str:
-    wall = one.send_at.astimezone(zone(one.zone))
-    return f"{wall:%a %H:%M} {one.zone}"
+def _why(listed: Sequence[Ending], titles: Titles, *, with_zone: bool) -> "Table":
+    from rich.markup import escape
+    from rich.table import Table
+
+    made = Table("verdict", "reader", "local time", "score", "article")
+    for column in made.columns[:-1]:
+        column.no_wrap = True
+    for one in listed:
+        wall = one.send_at.astimezone(zone(one.zone))
+        local = f"{wall:%a %H:%M} {one.zone}" if with_zone else f"{wall:%a %H:%M}"
+        score = f"{one.score:.2f}" if one.article_id else ""
+        title = titles.get(one.article_id, ("", ""))[1]
+        made.add_row(one.verdict, escape(one.reader), local, score, escape(title))
+    return made

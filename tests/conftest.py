@@ -1,6 +1,7 @@
 """Fixtures that every room uses: the real data, and an empty migrated store on SQLite and on PostgreSQL."""
 
 import itertools
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,12 +33,14 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A real PostgreSQL server for this test run, with a migrated database named `template_newsbell`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is unset
         import pgserver
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    # Not under pytest's folder: the next test run of the same user closes that to others, and under root the server
+    # is another user.
+    server = pgserver.get_server(tempfile.mkdtemp(prefix="newsbell-postgres-"), cleanup_mode="delete")
     url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     _administer(url, "create database template_newsbell")
     with Store.open(url.replace("/postgres?", "/template_newsbell?")) as store:
