@@ -104,6 +104,8 @@ def _zone(value: str) -> str:
 
 def _url(value: Any) -> Any:
     if isinstance(value, str):
+        if not value.isprintable() or any(c.isspace() for c in value):
+            raise ValueError("holds white space or control characters; percent-encode them")
         _http_url.validate_python(value)
     return value
 
@@ -115,7 +117,7 @@ Title = Annotated[str, StringConstraints(min_length=1, max_length=1_000), Before
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), BeforeValidator(_one_line)]
 Text = Annotated[str, StringConstraints(max_length=1_000_000), BeforeValidator(_clean)]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2_000), BeforeValidator(_url)]
-IconUrl = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^(https?://|/static/|/[A-Za-z0-9_.-])")]
+IconUrl = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^(https?://[!-~]+|/[A-Za-z0-9_.-][!-~]*)$")]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
 Zone = Annotated[str, BeforeValidator(_zone)]
 Topic = Annotated[str, StringConstraints(min_length=1, max_length=100), BeforeValidator(_one_line)]

@@ -45,7 +45,7 @@ class Database:
             ) from None
         if parsed.get_backend_name() == "sqlite":
             return cls(_sqlite_engine(url, parsed.database))
-        return cls(create_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True))
+        return cls(create_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True))
 
     def close(self) -> None:
         """Give every connection back."""
@@ -140,7 +140,7 @@ def _sqlite_engine(url: str, path: str | None) -> Engine:
     if not path or path == ":memory:":
         raise InvalidSettings("an in-memory database cannot be shared; name a file, like sqlite:///var/newsbell.db")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)  # an error in the log must not say what somebody read
     event.listen(engine, "connect", _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
     return engine

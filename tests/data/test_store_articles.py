@@ -144,5 +144,7 @@ def test_a_database_without_tables_says_what_to_do(tmp_path: Any) -> None:
 
 def test_sql_in_a_field_is_only_text(store: Store, article: Any) -> None:
     evil = "'; drop table article; --"
-    store.put_articles([article(evil, title=evil, topics=[evil], author=evil)], now=NOW)
+    store.put_articles(
+        [article(evil, url="https://news.example/evil", title=evil, topics=[evil], author=evil)], now=NOW
+    )
     assert store.article(evil).title == evil
