@@ -19,6 +19,7 @@ ROOMS = (
     "data.cli",
     "data.ingest_cli",
     "recommender.cli",
+    "recommender.evaluate.cli",
     "recommender.web.cli",
     "scheduler.push_cli",
     "scheduler.demo",
