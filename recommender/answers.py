@@ -1,19 +1,18 @@
 """From a ranking to what a face shows: cards with a sentence each, under an id the app can send back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
 from data.clock import instant
-from data.store import Store
-from data.values import ArticleRow
 from recommender.cards import Card, card
 from recommender.for_you import Ranked
 from recommender.related import Related
+from recommender.shelf import Shelf
 from recommender.signals import SIGNALS
-from recommender.snapshot import ReaderView, Snapshot, story_sources
+from recommender.snapshot import ReaderView, Snapshot
 from recommender.why import facts_of, nearest_reads, related_sentence, sentence
 
 
@@ -49,7 +48,7 @@ class Shown:
 
 
 def for_you_cards(
-    store: Store, snapshot: Snapshot, reader: ReaderView, ranked: Ranked, places: range, shown: Shown
+    shelf: Shelf, snapshot: Snapshot, reader: ReaderView, ranked: Ranked, places: range, shown: Shown
 ) -> tuple[Card, ...]:
     """The cards of these places of a for-you list."""
     chosen = ranked.order[places.start : places.stop]
@@ -59,11 +58,11 @@ def for_you_cards(
         sentence(facts_of(snapshot, reader, ranked, place, close, at_us=shown.at_us, surface="for_you"))
         for place, close in zip(places, near, strict=False)
     ]
-    return _cards(store, snapshot, ranked, chosen, sentences, shown)
+    return _cards(shelf, snapshot, ranked, chosen, sentences, shown)
 
 
 def related_cards(
-    store: Store, snapshot: Snapshot, row: int, found: Related, limit: int, shown: Shown
+    shelf: Shelf, snapshot: Snapshot, row: int, found: Related, limit: int, shown: Shown
 ) -> tuple[Card, ...]:
     """The cards of a related list."""
     ranked, columns = found.ranked, snapshot.index.columns
@@ -75,11 +74,11 @@ def related_cards(
         age_h = max(shown.at_us - int(columns.published_at_us[other]), 0) / 3.6e9
         same_story = bool(story[other] == story[row] != 0)
         sentences.append(related_sentence(float(found.cosine[one]), age_h, found.fallback, same_story))
-    return _cards(store, snapshot, ranked, chosen, sentences, shown)
+    return _cards(shelf, snapshot, ranked, chosen, sentences, shown)
 
 
 def _cards(
-    store: Store,
+    shelf: Shelf,
     snapshot: Snapshot,
     ranked: Ranked,
     chosen: np.ndarray,
@@ -87,8 +86,8 @@ def _cards(
     shown: Shown,
 ) -> tuple[Card, ...]:
     ids = snapshot.index.columns.id[ranked.rows[chosen]]
-    articles: Mapping[int, ArticleRow] = {article.id: article for article in store.articles(ids.tolist())}
-    sizes = story_sources(snapshot.index, ranked.rows[chosen], shown.at_us)
+    articles = shelf.articles(ids.tolist())
+    sizes = snapshot.index.story_sources(ranked.rows[chosen], shown.at_us)
     made = []
     for place, (one, article_id) in enumerate(zip(chosen.tolist(), ids.tolist(), strict=True)):
         article = articles.get(article_id)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from data.values import ArticleText, FloatArray, IntArray
 from recommender.columns import Columns, Names, fold_name
 from recommender.ranking import SCORE_STEP, Likeness, by_score
-from recommender.segment import Segment
-from recommender.vectors import Document, Epoch, Vectors, concat, similarity
+from recommender.segment import SUBJECT, Segment
+from recommender.vectors import Document, Epoch, Vectors, concat
 
 Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
@@ -179,6 +179,31 @@ class ArticleIndex:
                 progress(len(batch))
         return concat(parts)
 
+    def story_sources(self, rows: Rows, at_us: int) -> IntArray:
+        """How many outlets had told each row's story by `at_us` (rows,); 1 for an article without a story.
+
+        Cost: one pass over the pairs of story and outlet, which are found once a snapshot.
+        """
+        stories, of_pair, first_us, story = self._told
+        if not len(stories):
+            return np.ones(len(rows), np.int64)
+        counts = np.bincount(of_pair[first_us <= at_us], minlength=len(stories))
+        return np.where(story[rows] >= 0, np.maximum(counts[story[rows]], 1), 1)
+
+    @cached_property
+    def _told(self) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+        """Stories ascending; by pair of story and outlet its story's place and first telling; by row its story's."""
+        columns = self.columns
+        told = np.flatnonzero(self.alive & ~columns.retracted & (columns.story_id != 0))
+        stories, of_row = np.unique(columns.story_id[told], return_inverse=True)
+        order = np.lexsort((columns.published_at_us[told], columns.source_id[told], of_row))
+        of_row, outlet, at_us = of_row[order], columns.source_id[told[order]], columns.published_at_us[told[order]]
+        first = np.ones(len(order), np.bool_)
+        first[1:] = (of_row[1:] != of_row[:-1]) | (outlet[1:] != outlet[:-1])
+        place = np.searchsorted(stories, columns.story_id)
+        known = stories[np.minimum(place, len(stories) - 1)] == columns.story_id if len(stories) else place < 0
+        return stories, of_row[first], at_us[first], np.where(known, place, -1)
+
     @cached_property
     def _by_id(self) -> tuple[IntArray, Rows]:
         """Ids of living rows ascending, and their rows."""
@@ -201,9 +226,36 @@ class RowLikeness(Likeness):
     def take(self, rows: NDArray[np.intp]) -> "RowLikeness":
         return RowLikeness(self._index, self._rows[rows])
 
-    def among(self, rows: NDArray[np.intp]) -> FloatArray:
-        vectors = self._index.vectors(self._rows[rows])
-        return similarity(vectors, vectors)
+    def among(self, rows: NDArray[np.intp]) -> Callable[[int], FloatArray]:
+        return _Pool(self._index.vectors(self._rows[rows])).cosines
+
+
+class _Pool:
+    """A few articles laid out to compare one of them with all; pieces of titles are left out, they add too little.
+
+    Cost of `cosines`: one pass over the stems of the pool, about 50 microseconds for 200 articles.
+    """
+
+    def __init__(self, vectors: Vectors) -> None:
+        self._words, self._dense = vectors.words, vectors.dense
+        self._spread = np.zeros(self._words.shape[1], np.float32)
+        self._worded = (np.diff(self._words.indptr) > 0).astype(np.float32)
+        self._directed = np.zeros(len(vectors), np.float32)
+        if self._dense is not None:
+            self._directed = self._dense.any(axis=1).astype(np.float32)
+
+    def cosines(self, one: int) -> FloatArray:
+        """Cosine of the one-th of the pool with each (pool,), over the views both have."""
+        part = slice(self._words.indptr[one], self._words.indptr[one + 1])
+        terms = self._words.indices[part]
+        self._spread[terms] = self._words.data[part]
+        total = np.asarray(SUBJECT.words * (self._words @ self._spread), np.float32)
+        self._spread[terms] = 0.0
+        weight: FloatArray = SUBJECT.words * self._worded[one] * self._worded
+        if self._dense is not None:
+            total += SUBJECT.dense * (self._dense @ self._dense[one])
+            weight = weight + SUBJECT.dense * self._directed[one] * self._directed
+        return np.asarray(np.divide(total, weight, out=np.zeros_like(total), where=weight > 0), np.float32)
 
 
 def document(text: ArticleText) -> Document:

@@ -10,10 +10,11 @@ from scipy import sparse
 from data.values import FloatArray, Histories, IntArray
 from data.wire import EVENT_KINDS
 from recommender.index import ArticleIndex, Rows
+from recommender.segment import SUBJECT
 from recommender.signals import HOUR_US
 from recommender.vectors import Vectors, similarity
 
-HALF_LIFE_H = 7 * 24.0  # a read counts half a week... of seven days later
+HALF_LIFE_H = 7 * 24.0  # a read counts half as much a week later
 KIND_WEIGHT = {"open": 0.3, "push_open": 0.3, "read": 0.7, "finish": 1.0, "share": 1.0, "save": 0.8}
 READ_KINDS = ("open", "push_open", "read", "finish", "share")  # after these the article is known to the reader
 AWAY_KINDS = ("hide", "less_like_this")
@@ -45,6 +46,8 @@ class Profiles:
         Cost: about the terms of the articles read.
         """
         reads = read_matrix(index, histories, at_us)
+        if not reads.nnz:
+            return cls._of_nothing(index, reads)
         used = np.unique(reads.indices)
         mine = reads[:, used]
         source_ids, source = np.unique(index.columns.source_id[used], return_inverse=True)
@@ -59,6 +62,15 @@ class Profiles:
             reads=reads,
         )
 
+    @classmethod
+    def _of_nothing(cls, index: ArticleIndex, reads: sparse.csr_matrix) -> Self:
+        readers = reads.shape[0]
+        empty = sparse.csr_matrix((readers, 0), dtype=np.float32)
+        pieces = sparse.csr_matrix((readers, index.epoch.settings.piece_buckets), dtype=np.float32)
+        categories = np.zeros((readers, len(index.categories)), np.float32)
+        evidence, nowhere = np.zeros(readers, np.float32), np.zeros((readers, 0), np.float32)
+        return cls(Vectors(empty, pieces, None), evidence, categories, nowhere, np.zeros(0, np.int64), reads)
+
     def __len__(self) -> int:
         return len(self.evidence)
 
@@ -66,7 +78,7 @@ class Profiles:
         """Blended cosine of every profile with every candidate (readers x rows)."""
         if len(self) == 1:
             return index.similarity(self.vectors)[rows][None, :]
-        return similarity(self.vectors, index.vectors(rows))
+        return similarity(self.vectors, index.vectors(rows), SUBJECT)
 
     def usual_share(self, index: ArticleIndex, rows: Rows) -> FloatArray:
         """The share of a reader's reads in the candidate's category (readers x rows); 1 for who read nothing."""

@@ -15,10 +15,11 @@ from recommender.ranking import Options, Query, rank, score
 from recommender.snapshot import ReaderView, Snapshot, shared_signals, trust
 
 SURFACE = "related"
-FLOOR = 0.16  # cosine from which an article is about the same subject
-ANGLE = 0.50  # within one story: above it is the same report retold, below it another angle
-SAME = 0.80  # above it is the same text, whatever the story
-OWN_STORY = 2  # other angles of the article's own story, at most
+FLOOR = 0.20  # cosine from which an article is about the same subject
+ANGLE = 0.70  # within one story: above it is the same report retold, below it another angle
+SAME = 0.85  # above it is the same text, whatever the story
+NEXT = 0.40  # within one story: below it the story has moved on, and the article is as good as another subject
+OWN_STORY = 3  # angles of the article's own story, while other articles are left
 NEAREST = 300  # only the closest are weighed by the other signals
 INSTEAD = 60  # the newest that stand in where nothing is related
 
@@ -84,13 +85,13 @@ class _Search:
         if not len(rows):
             rows, fallback = self._instead(others)
             cosine = np.zeros_like(cosine)  # what is not related earns nothing by a chance likeness
-        ranked = self._ranked(self._few_of_own_story(rows), cosine)
+        ranked = self._ranked(np.sort(rows), cosine)
         return Related(ranked, self.cosine[ranked.rows], fallback, int(self.retold.sum()))
 
     def _others(self) -> Rows:
         """Every other article that does not say the same again, in the language wanted."""
-        rows = np.flatnonzero(self.index.alive & ~self.retold)
-        rows = rows[rows != self.row]
+        rows: Rows = np.flatnonzero(self.index.alive & ~self.retold)
+        rows = _where(rows, rows != self.row)
         if self.ask.language:
             return rows
         language = self.index.columns.language
@@ -116,12 +117,13 @@ class _Search:
         allowed = self._allowed(_most(past, published_at_us, 10 * INSTEAD))
         return _most(allowed, published_at_us, INSTEAD)
 
-    def _few_of_own_story(self, rows: Rows) -> Rows:
-        """Of the article's own story only the other angles closest to it."""
-        story = self.index.columns.story_id
-        own = (story[rows] == story[self.row]) & (story[self.row] != 0)
-        kept = rows[own][np.argsort(-self.cosine[rows[own]], kind="stable")[:OWN_STORY]]
-        return np.sort(np.concatenate([rows[~own], kept]))
+    def _tier(self, own: NDArray[np.bool_], rows: Rows) -> NDArray[np.int8]:
+        """Of the article's own story only the angles closest to it compete; others follow where nothing else is."""
+        tier = np.zeros(len(rows), np.int8)
+        angles = np.flatnonzero(own & (self.cosine[rows] >= NEXT))
+        closest = np.argsort(-self.cosine[rows[angles]], kind="stable")
+        tier[angles[closest[OWN_STORY:]]] = 1
+        return tier
 
     def _ranked(self, rows: Rows, cosine: FloatArray) -> Ranked:
         index, options, weights = self.index, self.options, self.snapshot.weights_of(SURFACE)
@@ -134,15 +136,15 @@ class _Search:
         S = signals.matrix(columns)
         desk = rules.in_effect(self.snapshot.rules.get(SURFACE, ()), self.at_us)
         placed = rules.placement(index, rows, desk, score(S, weights), self.reader.impressions.article_id)
+        own = (index.columns.story_id[rows] == index.columns.story_id[self.row]) & (index.columns.story_id[rows] != 0)
         candidates = candidates_of(index, rows, S)
-        own = candidates.story_id == index.columns.story_id[self.row]
-        freed = replace(candidates, story_id=np.where(own, 0, candidates.story_id))  # has a cap of its own
-        result = rank(Query(weights, self.ask.places, options), freed, placed)
-        return Ranked(rows, S, result.order, result.served, result, profiles, options)
+        # The own story has a cap of its own, the tier; every other one has that of the options.
+        freed = replace(candidates, story_id=np.where(own, 0, candidates.story_id), tier=self._tier(own, rows))
+        return Ranked(rows, S, rank(Query(weights, self.ask.places, options), freed, placed), profiles, options)
 
 
 def _where(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
-    return rows[mask]
+    return np.asarray(rows[mask])
 
 
 def _most(rows: Rows, values: NDArray[np.float32] | NDArray[np.int64], count: int) -> Rows:

@@ -170,16 +170,16 @@ class Judge:
         self.mark(np.isin(columns.story_id[rows], choices.muted_stories), Reason.MUTED_STORY)
         return self
 
-    def history(self, history: Histories, choices: Choices) -> "Judge":
+    def history(self, history: Histories, choices: Choices, *, stories: bool = True) -> "Judge":
         """What one reader read, hid or wanted less of; a read story is read in every outlet.
 
-        A followed story is offered again where an article is newer than the read.
+        A followed story is offered again where an article is newer than the read. Without `stories` only the very
+        articles that were read are left out: beside an article, its other angles are what is wanted.
         """
         columns, rows, past = self.index.columns, self.rows, history.at_us <= self.at_us
         read = past & np.isin(history.kind, kinds(*READ_KINDS))
         self.mark(np.isin(columns.id[rows], history.article_id[read]), Reason.READ)
-        stories = self._stories(history.article_id[read])
-        of_story = np.isin(columns.story_id[rows], stories)
+        of_story = np.isin(columns.story_id[rows], self._stories(history.article_id[read])) & stories
         if choices.followed_stories and read.any():
             newer = columns.published_at_us[rows] > history.at_us[read].max()
             of_story &= ~(newer & np.isin(columns.story_id[rows], choices.followed_stories))

@@ -11,7 +11,10 @@ from scipy import sparse
 from data.values import FloatArray
 from recommender.vectors import Blend, Vectors
 
-BLEND = Blend()
+# Same *subject*, whereas the default blend finds the same *story*: pieces of a title that only looks alike ("next
+# week", "could be made") lift an unrelated article over any floor. Czech readers' judgements: no worse (MAP .684 for
+# .685, nDCG@10 .736 for .731); Reuters topics, P@5: .865 for .842.
+SUBJECT = Blend(words=0.5, pieces=0.1, dense=0.4)
 
 
 @dataclass(frozen=True)
@@ -26,13 +29,13 @@ class Segment:
     @cached_property
     def views(self) -> tuple["View", ...]:
         """Words, pieces and latent directions with their share of a similarity."""
-        made = [View(BLEND.words, self.vectors.words), View(BLEND.pieces, self.vectors.pieces)]
+        made = [View(SUBJECT.words, self.vectors.words), View(SUBJECT.pieces, self.vectors.pieces)]
         if self.vectors.dense is not None:
-            made.append(View(BLEND.dense, self.vectors.dense))
+            made.append(View(SUBJECT.dense, self.vectors.dense))
         return tuple(made)
 
     def similarity(self, query: Vectors) -> FloatArray:
-        """Blended cosine of the one query with every article (n,): what `vectors.similarity` gives, faster.
+        """Blended cosine of the one query with every article (n,): as `vectors.similarity` with SUBJECT, but faster.
 
         Cost: the postings of the query's terms, and one pass over the latent part.
         """
@@ -82,7 +85,7 @@ class View:
 def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """The positions start, start + 1, ... of every range, one after the other."""
     before = np.cumsum(lengths) - lengths
-    return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+    return np.asarray(np.arange(lengths.sum()) + np.repeat(starts - before, lengths))
 
 
 def _is_present(query: Any) -> bool:

@@ -22,6 +22,7 @@ from recommender.follow import Follower, Progress
 from recommender.for_you import Ask
 from recommender.related import heading, related
 from recommender.rules import Choices
+from recommender.shelf import Shelf
 from recommender.snapshot import NOBODY, OPTIONS, SURFACES, WEIGHTS, ReaderView, Snapshot
 from recommender.why import Explanation
 
@@ -36,6 +37,7 @@ class Service:
     def __init__(self, store: Store, settings: Settings, clock: Clock, progress: Progress | None = None) -> None:
         self.store, self.settings, self.clock = store, settings, clock
         self._follower = Follower(store, progress)
+        self._shelf = Shelf(store)
         self._turn = Lock()
         self._stopping = Event()
         self._thread: Thread | None = None
@@ -82,7 +84,7 @@ class Service:
         explain: bool = False,
     ) -> RelatedList:
         """What to read after an article; NotFound if nobody knows it or it was taken back."""
-        article = self.store.article(key)
+        article = self._shelf.article(key)
         if article.retracted_at is not None:
             raise NotFound(f"article {key!r} was retracted; nothing is shown beside it")
         row = self._row(article.id)
@@ -90,7 +92,7 @@ class Service:
         view, language_of_reader = self._view(reader, at) if reader else (NOBODY, "")
         found = related(snapshot, row, view, Ask(limit=limit, language=language), at_us=at_us)
         shown = Shown(at_us, language_of_reader or language or article.language, explain)
-        cards = related_cards(self.store, snapshot, row, found, limit, shown)
+        cards = related_cards(self._shelf, snapshot, row, found, limit, shown)
         return RelatedList(_served_id(), heading(found.fallback, article.category), cards)
 
     def for_you(
@@ -111,17 +113,17 @@ class Service:
         ranked = listing.for_you(snapshot, view, ask, at_us=at_us, language=spoken)
         shown = Shown(at_us, spoken or language or "en", explain)
         places = range(min(ask.limit, ranked.served))
-        return Slate(_served_id(), for_you_cards(self.store, snapshot, view, ranked, places, shown))
+        return Slate(_served_id(), for_you_cards(self._shelf, snapshot, view, ranked, places, shown))
 
     def why(
         self, reader: str, article: str, surface: str = "for_you", limit: int = 20, at: datetime | None = None
     ) -> Explanation:
         """Why an article is on a reader's list, or why not; NotFound for an article nobody knows."""
-        found = self.store.article(article)
+        found = self._shelf.article(article)
         view, spoken = self._view(reader, at)
         at_us = micros(at or self.clock.now())
         asked = Asked(reader, found, at_us, self._ask(limit, None, None, ()), spoken, surface)
-        return explain(self.snapshot, view, asked, _Titles(self.store))
+        return explain(self.snapshot, view, asked, _Titles(self._shelf))
 
     def _ask(self, limit: int, category: str | None, language: str | None, exclude: Sequence[str]) -> Ask:
         ids = tuple(self.store.article_ids(exclude).values()) if exclude else ()
@@ -159,11 +161,11 @@ class Service:
 
 
 class _Titles(TitlesOf):
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
 
     def __call__(self, ids: list[int]) -> dict[int, tuple[str, str]]:
-        return {one.id: (one.key, one.title) for one in self.store.articles(ids)}
+        return {number: (one.key, one.title) for number, one in self.shelf.articles(ids).items()}
 
 
 def _impressions(history: Histories) -> Histories:

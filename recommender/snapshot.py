@@ -92,7 +92,7 @@ def shared_signals(snapshot: Snapshot, rows: Rows, at_us: int, options: Options)
         "freshness": signals.freshness(published_at_us, lifetime, at_us, scale=options.freshness_scale),
         "news_value": signals.news_value(columns.news_value[rows]),
         "popularity": snapshot.popularity.signal(ids, published_at_us, at_us),
-        "story_size": signals.story_size(story_sources(snapshot.index, rows, at_us)),
+        "story_size": signals.story_size(snapshot.index.story_sources(rows, at_us)),
     }
 
 
@@ -130,25 +130,6 @@ def trust(snapshot: Snapshot, rows: Rows) -> FloatArray:
     ids, inverse = np.unique(snapshot.index.columns.source_id[rows], return_inverse=True)
     found = [snapshot.sources[int(one)].trust if int(one) in snapshot.sources else 0.5 for one in ids]
     return np.array(found, np.float32)[inverse]
-
-
-def story_sources(index: ArticleIndex, rows: Rows, at_us: int) -> np.ndarray:
-    """How many outlets had told each row's story by `at_us` (rows,); 1 for an article without a story.
-
-    Cost: one pass over the articles, and a sort of the members of the stories asked about.
-    """
-    columns = index.columns
-    wanted = columns.story_id[rows]
-    told = index.alive & ~columns.retracted & (columns.published_at_us <= at_us) & (columns.story_id != 0)
-    members = np.flatnonzero(told & np.isin(columns.story_id, wanted))
-    if not len(members):
-        return np.ones(len(rows), np.int64)
-    stories, story = np.unique(columns.story_id[members], return_inverse=True)
-    outlets, outlet = np.unique(columns.source_id[members], return_inverse=True)
-    pairs = np.unique(story * len(outlets) + outlet)
-    counts = np.bincount(pairs // len(outlets), minlength=len(stories))
-    place = np.minimum(np.searchsorted(stories, wanted), len(stories) - 1)
-    return np.where(stories[place] == wanted, counts[place], 1)
 
 
 def spoken(index: ArticleIndex, profiles: Profiles, language: str) -> tuple[str, ...]:

@@ -9,11 +9,12 @@ import numpy as np
 from data.values import FloatArray
 from recommender.for_you import Ranked
 from recommender.index import ArticleIndex
+from recommender.segment import SUBJECT
 from recommender.signals import HOUR_US, SIGNALS
 from recommender.snapshot import ReaderView, Snapshot, followed
 from recommender.vectors import similarity
 
-CLOSE = 0.16  # cosine from which a read explains a recommendation
+CLOSE = 0.2  # cosine from which a read explains a recommendation
 SHARED_TERMS = 6
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -97,7 +98,7 @@ def nearest_reads(index: ArticleIndex, ranked: Ranked, rows: Sequence[int]) -> l
     read = ranked.profiles.reads.indices
     if not len(read) or not len(rows):
         return [Near(np.zeros(0, np.intp), np.zeros(0, np.float32)) for _ in rows]
-    cosine = similarity(index.vectors(np.array(rows, np.intp)), index.vectors(read))
+    cosine = similarity(index.vectors(np.array(rows, np.intp)), index.vectors(read), SUBJECT)
     found = []
     for one in cosine:
         order = np.argsort(-one, kind="stable")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from data.values import ArticleText
 from recommender.index import ArticleIndex, document
+from recommender.segment import SUBJECT
 from recommender.vectors import Epoch, similarity
 
 SUBJECTS = ("tariff trade minister talks", "volcano island ash evacuation", "tennis final champion serve",
@@ -84,7 +85,7 @@ def test_fast_similarity_is_the_defined_one(texts: list[ArticleText], epoch: Epo
     index = ArticleIndex.empty(epoch).add(texts[:40]).add(texts[40:])
     for query in (index.vectors(np.array([3])), epoch.encode([document(texts[7])]), epoch.encode([document(texts[8])])):
         np.testing.assert_allclose(
-            index.similarity(query), similarity(query, epoch.encode(list(map(document, texts))))[0], atol=1e-5
+            index.similarity(query), similarity(query, epoch.encode(list(map(document, texts))), SUBJECT)[0], atol=1e-5
         )
 
 

@@ -1,5 +1,6 @@
 """The algebra of a ranking: permutations, sums, weights, pins, caps."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -23,17 +24,14 @@ class Alike(Likeness):
     def __init__(self, cosine: FloatArray) -> None:
         self.cosine = cosine
 
-    def take(self, rows: NDArray[np.intp]) -> "Alike":
-        return Alike(self.cosine[np.ix_(rows, rows)])
-
-    def among(self, rows: NDArray[np.intp]) -> FloatArray:
-        return self.cosine[np.ix_(rows, rows)]
+    def among(self, rows: NDArray[np.intp]) -> Callable[[int], FloatArray]:
+        return lambda one: self.cosine[rows[one], rows]
 
 
 def candidates(seed: int, count: int = 25) -> Candidates:
-    """Random ones, coarse enough that ties occur."""
+    """Random ones, coarse enough that ties occur; none is the same text as another."""
     random = np.random.default_rng(seed)
-    cosine = random.random((count, count)).astype(np.float32)
+    cosine = 0.8 * random.random((count, count)).astype(np.float32)
     return Candidates(
         random.permutation(count).astype(np.int64) + 1,
         random.integers(0, 5, count),
@@ -42,6 +40,11 @@ def candidates(seed: int, count: int = 25) -> Candidates:
         random.integers(0, 3, (count, 8)).astype(np.float32) / 2,
         Alike((cosine + cosine.T) / 2),
     )
+
+
+def only(whole: Candidates, rows: NDArray[np.intp]) -> Candidates:
+    arrays = (whole.id, whole.published_at_us, whole.source_id, whole.story_id, whole.S)
+    return Candidates(*(values[rows] for values in arrays))
 
 
 def weights(seed: int) -> dict[str, float]:
@@ -114,7 +117,7 @@ def test_leaving_one_out_moves_no_other_past_another(seed: int) -> None:
     whole = candidates(seed)
     before = rank(Query(weights(seed), 25, PLAIN), whole).order
     kept = np.delete(np.arange(25), seed % 25)
-    after = kept[rank(Query(weights(seed), 25, PLAIN), whole.take(kept)).order]
+    after = kept[rank(Query(weights(seed), 25, PLAIN), only(whole, kept)).order]
     assert after.tolist() == [one for one in before.tolist() if one != seed % 25]
 
 
@@ -167,12 +170,32 @@ def test_likeness_costs_at_most_the_share_the_option_says() -> None:
     S = np.zeros((3, 8), np.float32)
     S[:, 0] = (0.9, 0.85, 0.8)
     cosine = np.eye(3, dtype=np.float32)
-    cosine[0, 1] = cosine[1, 0] = 1.0
+    cosine[0, 1] = cosine[1, 0] = 0.84
     ids, zeros = np.arange(1, 4), np.zeros(3, np.int64)
     made = Candidates(ids, zeros, zeros, zeros, S, Alike(cosine))
     query = Query({"similarity": 1.0}, 3, Options(diversity=0.15))
     assert rank(query, made).order.tolist() == [0, 2, 1]
     assert rank(replace(query, options=Options(diversity=0.04)), made).order.tolist() == [0, 1, 2]
+
+
+def test_the_same_text_comes_once_and_after_the_list() -> None:
+    S = np.zeros((3, 8), np.float32)
+    S[:, 0] = (0.9, 0.89, 0.1)
+    cosine = np.eye(3, dtype=np.float32)
+    cosine[0, 1] = cosine[1, 0] = 0.9
+    ids, zeros = np.arange(1, 4), np.zeros(3, np.int64)
+    found = rank(Query({"similarity": 1.0}, 3), Candidates(ids, zeros, zeros, zeros, S, Alike(cosine)))
+    assert (found.order.tolist(), found.served) == ([0, 2, 1], 2)
+
+
+@given(seeds, limits)
+def test_a_later_tier_comes_only_where_the_earlier_does_not_fill_the_places(seed: int, limit: int) -> None:
+    whole = candidates(seed)
+    tier = np.random.default_rng(seed).integers(0, 2, 25).astype(np.int8)
+    found = rank(Query(weights(seed), limit, PLAIN), replace(whole, tier=tier))
+    assert np.all(np.diff(tier[found.order]) >= 0)
+    alone = rank(Query(weights(seed), limit, PLAIN), only(whole, np.flatnonzero(tier == 0)))
+    assert np.flatnonzero(tier == 0)[alone.order].tolist() == found.order[: len(alone.order)].tolist()
 
 
 def test_ties_go_to_the_newer_then_to_the_smaller_id() -> None:
@@ -188,6 +211,6 @@ def test_options_take_known_names_and_keep_their_kind() -> None:
 
 @pytest.mark.parametrize("limit", [0, 5])
 def test_nothing_to_rank_is_an_empty_list(limit: int) -> None:
-    none = candidates(1).take(np.zeros(0, np.intp))
+    none = only(candidates(1), np.zeros(0, np.intp))
     found = rank(Query(weights(1), limit), none)
     assert (found.order.tolist(), found.served) == ([], 0)
