@@ -154,6 +154,10 @@ class ArticleIndex:
         rows = rows[by_score(found[rows], self.columns.published_at_us[rows], self.columns.id[rows])][: max(k, 0)]
         return self.columns.id[rows], found[rows]
 
+    def cosines_among(self, rows: Rows) -> Callable[[int], FloatArray]:
+        """For a few rows: the i-th of them -> its cosine with each of them (rows,), by stems and latent directions."""
+        return _Pool(self.vectors(rows)).cosines
+
     def likeness(self, rows: Rows) -> "RowLikeness":
         """Cosines among candidates that stand on these rows."""
         return RowLikeness(self, rows)
@@ -227,7 +231,7 @@ class RowLikeness(Likeness):
         return RowLikeness(self._index, self._rows[rows])
 
     def among(self, rows: NDArray[np.intp]) -> Callable[[int], FloatArray]:
-        return _Pool(self._index.vectors(self._rows[rows])).cosines
+        return self._index.cosines_among(self._rows[rows])
 
 
 class _Pool:
@@ -251,7 +255,7 @@ class _Pool:
         self._spread[terms] = self._words.data[part]
         total = np.asarray(SUBJECT.words * (self._words @ self._spread), np.float32)
         self._spread[terms] = 0.0
-        weight: FloatArray = SUBJECT.words * self._worded[one] * self._worded
+        weight = np.asarray(SUBJECT.words * self._worded[one] * self._worded, np.float32)
         if self._dense is not None:
             total += SUBJECT.dense * (self._dense @ self._dense[one])
             weight = weight + SUBJECT.dense * self._directed[one] * self._directed

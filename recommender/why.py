@@ -9,10 +9,8 @@ import numpy as np
 from data.values import FloatArray
 from recommender.for_you import Ranked
 from recommender.index import ArticleIndex
-from recommender.segment import SUBJECT
 from recommender.signals import HOUR_US, SIGNALS
 from recommender.snapshot import ReaderView, Snapshot, followed
-from recommender.vectors import similarity
 
 CLOSE = 0.2  # cosine from which a read explains a recommendation
 SHARED_TERMS = 6
@@ -98,9 +96,10 @@ def nearest_reads(index: ArticleIndex, ranked: Ranked, rows: Sequence[int]) -> l
     read = ranked.profiles.reads.indices
     if not len(read) or not len(rows):
         return [Near(np.zeros(0, np.intp), np.zeros(0, np.float32)) for _ in rows]
-    cosine = similarity(index.vectors(np.array(rows, np.intp)), index.vectors(read), SUBJECT)
+    cosines = index.cosines_among(np.concatenate([np.asarray(rows, np.intp), read]))
     found = []
-    for one in cosine:
+    for place in range(len(rows)):
+        one = cosines(place)[len(rows) :]
         order = np.argsort(-one, kind="stable")
         order = order[one[order] >= CLOSE]
         found.append(Near(read[order], one[order]))

@@ -83,7 +83,7 @@ class Events(Database):
         with self.reading() as connection:
             for part in chunks(wanted.tolist()):
                 for row in connection.execute(_history_query(part, limit, until, impressions)):
-                    found.setdefault(row.reader_id, []).append(row)
+                    found.setdefault(row[0], []).append(row)
         return _histories(wanted, [found.get(int(one), []) for one in wanted])
 
     def events_since(self, batch: int, *, limit: int = 100_000) -> EventBatch:
@@ -155,12 +155,13 @@ def _history_query(readers: Sequence[int], limit: int, until: datetime | None, i
 
 
 def _histories(wanted: IntArray, per_reader: list[list[Row[Any]]]) -> Histories:
-    rows = [row for part in per_reader for row in part]
+    rows = [row[1:5] for part in per_reader for row in part]  # a slice of a row is a tuple: no look-up by name
+    article_id, at_us, kind, dwell_s = zip(*rows, strict=True) if rows else ((), (), (), ())
     return Histories(
         reader_id=wanted,
         indptr=np.cumsum([0, *map(len, per_reader)]).astype(np.int64),
-        article_id=np.array([row.article_id for row in rows], np.int64),
-        at_us=np.array([row.at_us for row in rows], np.int64),
-        kind=np.array([KIND_NUMBER[row.kind] for row in rows], np.int8),
-        dwell_s=np.array([np.nan if row.dwell_s is None else row.dwell_s for row in rows], np.float32),
+        article_id=np.array(article_id, np.int64),
+        at_us=np.array(at_us, np.int64),
+        kind=np.array([KIND_NUMBER[one] for one in kind], np.int8),
+        dwell_s=np.array(dwell_s, np.float64).astype(np.float32),  # None becomes nan
     )
