@@ -104,39 +104,19 @@ class StoryKeeper:
 
         Depends on earlier articles alone. Without times every story stays open.
         """
-        found = self.propose(vector, published_at_us)
+        cosines = self._members.cosines(vector)
+        found = self._best(cosines, published_at_us)
         story_id = article_id if found is None else found
-        self.place(story_id, vector, published_at_us)
+        self._place(story_id, vector, cosines, published_at_us)
         return story_id
 
     def propose(self, vector: Vectors, published_at_us: int | None = None) -> int | None:
         """The open story this text (one row) belongs to, or None where it founds one; equal scores: the smaller id."""
-        if not len(self._members):
-            return None
-        cosines, slots, stories = self._members.cosines(vector), self._members.slots.view, len(self._ids)
-        lengths = np.sqrt(self._squares.view)
-        sums = np.bincount(slots, cosines, minlength=stories)
-        centroid = np.divide(sums, lengths, out=np.zeros(stories), where=lengths > 0)
-        nearest = np.zeros(stories)
-        np.maximum.at(nearest, slots, cosines)
-        # Stories below this bound cannot reach the threshold, whatever their next members say.
-        hopeful = self._open(published_at_us) & ((centroid + nearest) / 2 >= self.settings.join - 1e-5)
-        scored = [
-            (self._score(centroid[slot], cosines[slots == slot]), -self._ids[slot]) for slot in np.flatnonzero(hopeful)
-        ]
-        score, negative_id = max(scored, default=(-1.0, 0))
-        return -negative_id if score >= self.settings.join else None
+        return self._best(self._members.cosines(vector), published_at_us)
 
     def place(self, story_id: int, vector: Vectors, published_at_us: int | None = None) -> None:
         """Put an article (one row) into a story that was decided, here or by another process; founds it if unknown."""
-        slot = self._slot_of(story_id)
-        inner = self._members.cosines(vector)[self._members.slots.view == slot].sum() if len(self._members) else 0.0
-        filled = bool(vector.words.nnz) or (vector.dense is not None and bool(vector.dense.any()))
-        self._squares.view[slot] = max(self._squares.view[slot] + 2 * inner + float(filled), 0.0)
-        self._members.extend(vector, np.array([slot]))
-        self._note_time(slot, published_at_us)
-        if len(self._members) % _TIDY_AFTER == 0:
-            self.forget()
+        self._place(story_id, vector, self._members.cosines(vector), published_at_us)
 
     def merge_pass(self) -> list[tuple[int, int]]:
         """Join open stories that grew towards each other; returns (merged id, id it went into), the smaller id stays.
@@ -178,6 +158,33 @@ class StoryKeeper:
         self._members.keep(kept)
         self._squares.view[gone] = 0.0
         self._slots = {story_id: slot for story_id, slot in self._slots.items() if not gone[slot]}
+
+    def _best(self, cosines: Doubles, published_at_us: int | None) -> int | None:
+        if not len(cosines):
+            return None
+        slots, stories = self._members.slots.view, len(self._ids)
+        lengths = np.sqrt(self._squares.view)
+        sums = np.bincount(slots, cosines, minlength=stories)
+        centroid = np.divide(sums, lengths, out=np.zeros(stories), where=lengths > 0)
+        nearest = np.zeros(stories)
+        np.maximum.at(nearest, slots, cosines)
+        # Stories below this bound cannot reach the threshold, whatever their next members say.
+        hopeful = self._open(published_at_us) & ((centroid + nearest) / 2 >= self.settings.join - 1e-5)
+        scored = [
+            (self._score(centroid[slot], cosines[slots == slot]), -self._ids[slot]) for slot in np.flatnonzero(hopeful)
+        ]
+        score, negative_id = max(scored, default=(-1.0, 0))
+        return -negative_id if score >= self.settings.join else None
+
+    def _place(self, story_id: int, vector: Vectors, cosines: Doubles, published_at_us: int | None) -> None:
+        slot = self._slot_of(story_id)
+        inner = float(cosines[self._members.slots.view == slot].sum())
+        filled = bool(vector.words.nnz) or (vector.dense is not None and bool(vector.dense.any()))
+        self._squares.view[slot] = max(self._squares.view[slot] + 2 * inner + float(filled), 0.0)
+        self._members.extend(vector, np.array([slot]))
+        self._note_time(slot, published_at_us)
+        if len(self._members) % _TIDY_AFTER == 0:
+            self.forget()
 
     def _score(self, centroid: float, cosines: Doubles) -> float:
         nearest = np.sort(cosines)[::-1][: self.settings.nearest].mean()

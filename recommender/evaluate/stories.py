@@ -22,8 +22,9 @@ from recommender.vectors import Document, Epoch, Vectors
 Labels = npt.NDArray[np.int64]
 MERGE_EVERY = 250  # articles between two merge passes: every few minutes in a busy newsroom
 _COSINES = (0.06, 0.08, 0.10, 0.12, 0.15, 0.18, 0.22, 0.26, 0.30, 0.35)
-_SMALLEST = (3, 5, 10, 20)
-_JOINS, _MERGES = (0.20, 0.25, 0.30), (0.25, 0.30, 0.35, 0.40)
+_RADII = (0.22, 0.35, 0.5, 0.65)
+_SMALLEST = (5, 15)
+_JOINS, _MERGES = (0.20, 0.25), (0.25, 0.32, 0.40)
 
 
 class StoryRow(NamedTuple):
@@ -106,9 +107,9 @@ def _ours(name: str, even: Part, odd: Part, *, tune: bool) -> list[StoryRow]:
 
 def _theirs(name: str, even: Part, odd: Part) -> list[StoryRow]:
     plain = {part.name: plain_tf_idf(part.documents) for part in (even, odd)}
-    trees = {part.name: AverageLink(plain[part.name]) for part in (even, odd)}
-    cosine = max(_COSINES, key=lambda value: _f1(trees["even"].cut(value), even))
-    radius = max(_COSINES[5:], key=lambda value: _f1(dbscan(plain["even"], value), even))
+    tree = AverageLink(plain["even"])
+    cosine = max(_COSINES, key=lambda value: _f1(tree.cut(value), even))
+    radius = max(_RADII, key=lambda value: _f1(dbscan(plain["even"], value), even))
     size = max(_SMALLEST, key=lambda value: _f1(hdbscan_on_lsa(plain["even"], value), even))
     return [
         _row(name, odd, f"batch average link, cosine {cosine}", lambda part: AverageLink(plain[part.name]).cut(cosine)),

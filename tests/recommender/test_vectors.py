@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from data.text import tokens
-from recommender.vectors import Blend, Document, Epoch, Vectors, VectorSettings, concat, similarity
+from recommender.vectors import Blend, Document, Epoch, Vectors, VectorSettings, concat, similarity, widen
 
 WORDS = "toyota tariff japan strike train minister election storm goal cup bank rate film star oil gas".split()  # noqa: SIM905
 TEXTS = st.lists(st.sampled_from([*WORDS, "zanzibar", "quokka", "東京", "praha"]), max_size=8).map(" ".join)
@@ -27,15 +27,10 @@ def stream(count: int = 60, seed: int = 0) -> list[Document]:
 def same(left: Vectors, right: Vectors) -> bool:
     """Whether both encode the same texts alike, whatever their widths."""
     width = max(left.words.shape[1], right.words.shape[1])
-    difference = [_padded(left.words, width) - _padded(right.words, width), (left.pieces - right.pieces).toarray()]
+    difference = [(widen(left.words, width) - widen(right.words, width)).data, (left.pieces - right.pieces).data]
     if left.dense is not None and right.dense is not None:
         difference.append(left.dense - right.dense)
     return all(np.allclose(one, 0, atol=1e-6) for one in difference)
-
-
-def _padded(matrix: object, width: int) -> np.ndarray:
-    rows = matrix.toarray()  # type: ignore[attr-defined]
-    return np.pad(rows, ((0, 0), (0, width - rows.shape[1])))
 
 
 def test_words_are_weighed_as_tfidf_vectorizer_does() -> None:
