@@ -14,13 +14,13 @@ LEVEL_SHARES = (0.30, 0.15, 0.08, 0.05, 0.03, 0.02, 0.012, 0.007)  # level i: te
 LEVELS = len(LEVEL_SHARES)
 RANGE = 1 << 16  # rows whose bounds are accumulated at a time
 BLOCK = 64
-SLACK = 0.7  # skip groups of frequent terms while they usually add less than this share of the k-th best score
+SLACK = 0.55  # skip groups of frequent terms while they usually add less than this share of the k-th best score
 FIRST_AIM = 0.2  # the cosine that is hoped for while no k-th best is known
 PASS_COST = 15_000  # and two passes over the bounds as much as this
-ROW_COST = 300  # refining one row costs as much as reading this many postings
+ROW_COST = 250  # refining one row costs as much as reading this many postings
 NEAR = 256
 ROWS_AHEAD = 8
-LISTS_AHEAD = 6
+LISTS_AHEAD = 3
 ESCAPE = 0xFFFF  # a gap this long between two terms of a row is followed by another gap
 
 
@@ -223,28 +223,41 @@ def _add_list(bounds, ids, codes, factor):
             bounds[row] = np.uint16(bounds[row] + ((np.int64(their[place]) * factor + 255) >> 8))
 
 
-@nb.njit(inline="always")
-def _unread(norm, high, low):
-    """What unread terms can add at most to a row: norm * factor / 256, up; in 16 bits, so that it vectorises."""
-    product = np.uint16(np.uint16(norm) * low)
-    return np.uint16(np.uint16(np.uint16(norm) * high) + np.uint16(product >> np.uint16(8)) + np.uint16(1))
+@nb.njit
+def _unread(norm, factor):
+    """What unread terms can add at most to a row: norm * factor / 256, up."""
+    return ((np.int64(norm) * (factor & 255)) >> 8) + np.int64(norm) * (factor >> 8) + 1
 
 
 @nb.njit
 def _set_norms(bounds, norms, factor):
+    """`_unread` for every row, all in 16 bits so that it vectorises."""
     high, low = np.uint16(factor >> 8), np.uint16(factor & 255)
     for row in range(len(norms)):
-        bounds[row] = _unread(norms[row], high, low)
+        norm = np.uint16(norms[row])
+        part = np.uint16(norm * low)
+        bounds[row] = np.uint16(np.uint16(norm * high) + np.uint16(part >> np.uint16(8)) + np.uint16(1))
 
 
 @nb.njit
-def _change_norms(bounds, norms, factor, old_norms, old_factor):
-    """Put the bound of a lower level in the place of that of a higher one."""
+def _take_norms(bounds, norms, factor):
+    """The reverse; a row that is out stays at 0."""
     high, low = np.uint16(factor >> 8), np.uint16(factor & 255)
-    old_high, old_low = np.uint16(old_factor >> 8), np.uint16(old_factor & 255)
     for row in range(len(norms)):
-        old = _unread(old_norms[row], old_high, old_low)
-        bounds[row] = max(bounds[row], old) - old + _unread(norms[row], high, low)
+        norm = np.uint16(norms[row])
+        part = np.uint16(norm * low)
+        less = np.uint16(np.uint16(norm * high) + np.uint16(part >> np.uint16(8)) + np.uint16(1))
+        bounds[row] = np.uint16(max(bounds[row], less) - less)
+
+
+@nb.njit
+def _add_norms(bounds, norms, factor):
+    high, low = np.uint16(factor >> 8), np.uint16(factor & 255)
+    for row in range(len(norms)):
+        norm = np.uint16(norms[row])
+        part = np.uint16(norm * low)
+        more = np.uint16(np.uint16(norm * high) + np.uint16(part >> np.uint16(8)) + np.uint16(1))
+        bounds[row] = np.uint16(bounds[row] + more)
 
 
 @nb.njit
@@ -386,6 +399,7 @@ def search(
     starts = np.empty(split + LISTS_AHEAD, np.int64)
     ends = np.empty(split + LISTS_AHEAD, np.int64)
     starts[split:] = 0
+    ends[split:] = 0
     hits = np.empty(len(blocks), np.uint16)
     chosen = np.empty(min(k + k // 4 + 1, len(blocks)), np.int64)
     values = np.empty(len(chosen), np.uint16)
@@ -418,9 +432,11 @@ def search(
         else:
             _set_norms(bounds, norms[(level - 1) * n + low : (level - 1) * n + high], level_factors[level])
         for at in range(begin, split):
-            prefetch(ids, starts[at + LISTS_AHEAD])
-            prefetch(ids, starts[at + LISTS_AHEAD] + 32)
-            prefetch(codes, starts[at + LISTS_AHEAD])
+            ahead = starts[at + LISTS_AHEAD]
+            for line in range(min((ends[at + LISTS_AHEAD] - ahead + 63) >> 6, NEAR >> 6)):
+                prefetch(ids, ahead + 64 * line)
+                prefetch(ids, ahead + 64 * line + 32)
+                prefetch(codes, ahead + 64 * line)
             _add_list(bounds, ids[starts[at] : ends[at]], codes[starts[at] : ends[at]], factors[at])
             read += ends[at] - starts[at]
         for place in range(rare_ends[current], rare_ends[current + 1]):
@@ -465,9 +481,9 @@ def search(
                 postings += ends[at] - starts[at]
             if _how_many(bounds[: filled * BLOCK], hits[:filled], bar) * ROW_COST < postings + PASS_COST:
                 break
-            old = norms[(level - 1) * n + low : (level - 1) * n + high]
-            new = norms[(max(lower, 1) - 1) * n + low : (max(lower, 1) - 1) * n + high]
-            _change_norms(bounds, new, level_factors[lower], old, level_factors[level])
+            _take_norms(bounds, norms[(level - 1) * n + low : (level - 1) * n + high], level_factors[level])
+            if lower:
+                _add_norms(bounds, norms[(lower - 1) * n + low : (lower - 1) * n + high], level_factors[lower])
             for at in range(level_ends[lower], level_ends[level]):
                 _add_list(bounds, ids[starts[at] : ends[at]], codes[starts[at] : ends[at]], factors[at])
             read += postings
@@ -489,10 +505,7 @@ def search(
             start, end = row_starts[row], row_starts[row + 1]
             if level:
                 refined += 1
-                factor = level_factors[level]
-                bound -= np.int64(
-                    _unread(norms[(level - 1) * n + row], np.uint16(factor >> 8), np.uint16(factor & 255))
-                )
+                bound -= _unread(norms[(level - 1) * n + row], level_factors[level])
                 bound += np.int64(np.ceil(_prefix(gaps[start:end], weights[start:end], dense, cut) * unit)) + 1
                 if bound < bar:
                     continue
