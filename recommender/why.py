@@ -157,7 +157,7 @@ def _about_reader(facts: Facts) -> list[str]:
         things = f"{NUMBERS[count] if count < len(NUMBERS) else 'many'} thing{'s' if count > 1 else ''} you read"
         found.append(f"close to {things}{when}")
     if facts.topic:
-        found.append(f"you follow {facts.topic}")
+        found.append(f"about {facts.topic}, which you follow")
     return found
 
 

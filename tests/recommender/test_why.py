@@ -28,7 +28,7 @@ def facts(**given: Any) -> Facts:
         ({"reads": 2}, "Close to two things you read, and two hours old."),
         ({"reads": 1, "last_read_h": 20}, "Close to one thing you read yesterday, and two hours old."),
         ({"reads": 40}, "Close to many things you read, and two hours old."),
-        ({"topic": "Science"}, "You follow Science, and two hours old."),
+        ({"topic": "Science"}, "About Science, which you follow, and two hours old."),
         ({"values": {"story_size": 0.75}, "sources": 5}, "Reported by five outlets, and two hours old."),
         ({"held": "pin", "reads": 2}, "Placed here by the desk."),
         ({"held": "must_show"}, "The desk wants every reader to see it."),
