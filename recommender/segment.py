@@ -68,7 +68,8 @@ class View:
     def products(self, query: Any) -> NDArray[np.float64]:
         """Inner product of the one query row with every article (n,)."""
         if not sparse.issparse(self.rows):
-            return np.asarray(self.rows @ query[0], np.float64)
+            # einsum and not @: waking BLAS threads costs more than the product itself.
+            return np.asarray(np.einsum("ij,j->i", self.rows, query[0]), np.float64)
         known = query.indices < self.rows.shape[1]
         terms, weights = query.indices[known], query.data[known]
         lengths = np.diff(self.postings.indptr)[terms]
