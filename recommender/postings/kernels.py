@@ -8,18 +8,20 @@ below the k-th best score is proven out. Signatures are explicit: nothing is com
 import numba as nb
 import numpy as np
 
-from recommender.postings.prefetch import prefetch
+from recommender.postings.intrinsics import lowest_bit, prefetch
 
 LEVEL_SHARES = (0.30, 0.15, 0.08, 0.05, 0.03, 0.02, 0.012, 0.007)  # level i: terms held by more than this share of rows
 LEVELS = len(LEVEL_SHARES)
 RANGE = 1 << 16  # rows whose bounds are accumulated at a time
 BLOCK = 64
-SLACK = 0.55  # skip groups of frequent terms while they usually add less than this share of the k-th best score
+SLACK = 0.6
 FIRST_AIM = 0.2  # the cosine that is hoped for while no k-th best is known
 PASS_COST = 15_000  # and two passes over the bounds as much as this
-ROW_COST = 250  # refining one row costs as much as reading this many postings
+ROW_COST = 120  # refining one row costs as much as reading this many postings
 NEAR = 256
 ROWS_AHEAD = 8
+BITS_AHEAD = 12
+BITS_SHARE = 0.7  # bytes a posting for bits that say which frequent terms a row holds, 128 a row at most
 LISTS_AHEAD = 3
 ESCAPE = 0xFFFF  # a gap this long between two terms of a row is followed by another gap
 
@@ -28,8 +30,8 @@ def _frozen(dtype: nb.types.Type) -> nb.types.Array:
     return nb.types.Array(dtype, 1, "C", readonly=True)
 
 
-U8, U16, U32, I32, I64, F32, F64 = map(
-    _frozen, (nb.uint8, nb.uint16, nb.uint32, nb.int32, nb.int64, nb.float32, nb.float64)
+U8, U16, U32, U64, I32, I64, F32 = map(
+    _frozen, (nb.uint8, nb.uint16, nb.uint32, nb.uint64, nb.int32, nb.int64, nb.float32)
 )
 
 
@@ -200,6 +202,37 @@ def _at_least(bounds, blocks, bar, waiting):
 
 
 @nb.njit
+def _sharing(waiting, bounds, bar, held, asked, words, dense, cut, norms, factor, top, beyond):
+    """Keep the rows whose bound reaches the bar when only the frequent terms they share count; how many.
+
+    Cauchy-Schwarz again, over the terms of both: the bits of a row say which of the most frequent it holds.
+    """
+    kept = 0
+    for at in range(min(len(waiting), BITS_AHEAD)):
+        prefetch(held, np.int64(waiting[at]) * words)
+        prefetch(held, np.int64(waiting[at]) * words + 8)
+    for at in range(len(waiting)):
+        if at + BITS_AHEAD < len(waiting):
+            prefetch(held, np.int64(waiting[at + BITS_AHEAD]) * words)
+            prefetch(held, np.int64(waiting[at + BITS_AHEAD]) * words + 8)
+        row = waiting[at]
+        total = 0.0
+        for word in range(words):
+            both = held[row * words + word] & asked[word]
+            while both:
+                term = 64 * word + lowest_bit(both)
+                if term < cut:
+                    total += np.float64(dense[term]) * np.float64(dense[term])
+                both &= both - np.uint64(1)
+        length = np.float64(norms[row]) * top / 255.0 * 1.0001
+        bound = np.int64(bounds[row]) - _unread(norms[row], factor) + np.int64((np.sqrt(total) + beyond) * length) + 2
+        if bound >= bar:
+            waiting[kept] = row
+            kept += 1
+    return kept
+
+
+@nb.njit
 def _fetch_row(row_starts, gaps, weights, row):
     """Bring the beginning of a row near."""
     start = row_starts[row]
@@ -304,7 +337,7 @@ def _peak(bounds, count, block):
 
 _SEARCH = nb.types.UniTuple(nb.int64, 4)(
     # the segment
-    nb.int64, U16, U32, U32, U8, nb.int64, U32, F32, I64, U16, F32, U8, I64, F32, F32, nb.float64,
+    nb.int64, U16, U32, U32, U8, nb.int64, U32, F32, I64, U16, F32, U8, U64, I64, F32, F32, nb.float64,
     # the query
     I32, F32, nb.int64, nb.float64, nb.float64, U8, nb.int64, I64, I64, nb.int64,
     # scratch
@@ -316,7 +349,7 @@ _SEARCH = nb.types.UniTuple(nb.int64, 4)(
 
 @nb.njit(_SEARCH, cache=True, nogil=True, error_model="numpy")
 def search(
-    n, ids, table, rare_ids, codes, common, rare_starts, steps, row_starts, gaps, weights, norms, cuts, tops, usual,
+    n, ids, table, rare_ids, codes, common, rare_starts, steps, row_starts, gaps, weights, norms, held, cuts, tops, usual,
     longest, terms, query, k, step, minimum, allowed, own, tie_breaks, numbers, first,
     dense, bounds, blocks, waiting,
     keys, best_ties, best_numbers, best_rows, best_scores, size, last,
@@ -376,6 +409,21 @@ def search(
         top = np.sqrt(total) * tops[level - 1] * 1.0001
         level_factors[level] = np.int64(np.ceil(top / 255.0 * unit * 256.0))
 
+    words = len(held) // max(n, 1)
+    asked_bits = np.zeros(words, np.uint64)
+    beyond = np.zeros(LEVELS + 1, np.float64)  # length of a level's terms that have no bit
+    at = 0
+    total = 0.0
+    for level in range(1, LEVELS + 1):
+        while at < level_ends[level]:
+            if terms[at] < 64 * words:
+                if query[at] > 0:
+                    asked_bits[terms[at] >> 6] |= np.uint64(1) << np.uint64(terms[at] & 63)
+            else:
+                total += max(query[at], 0.0) ** 2
+            at += 1
+        beyond[level] = np.sqrt(total)
+
     # Entries of rare terms by range of rows.
     rare_ends = np.zeros(ranges + 1, np.int64)
     rare_rows = np.empty(rare, np.uint16)
@@ -403,6 +451,9 @@ def search(
     hits = np.empty(len(blocks), np.uint16)
     chosen = np.empty(min(k + k // 4 + 1, len(blocks)), np.int64)
     values = np.empty(len(chosen), np.uint16)
+    level = 0  # terms of the first `level` levels are bounded, not read
+    left = 0  # rows to look at in the last range, and postings that one level more would not have read
+    postings = np.int64(0)
     for turn in range(ranges):
         # The query's own range first: its story is near in time. Then from the newest to the oldest.
         current = own_range if turn == 0 else (ranges - turn if ranges - turn > own_range else ranges - turn - 1)
@@ -411,11 +462,12 @@ def search(
         width = high - low
         filled = (width + BLOCK - 1) // BLOCK
         peaks = blocks[:filled]
-        floor = max(keys[0] - step, minimum) if size == k else minimum
-        aim = floor if size == k else FIRST_AIM * query_length * longest
-        level = 0  # terms of the first `level` levels are bounded, not read
-        while level < LEVELS and likely[level + 1] < SLACK * aim:
-            level += 1
+        if turn == 0:
+            aim = max(keys[0], minimum) if size == k else FIRST_AIM * query_length * longest
+            while level < LEVELS and likely[level + 1] < SLACK * aim:
+                level += 1
+        elif level < LEVELS and 4 * left * ROW_COST < postings:
+            level += 1  # few rows were left: read less
         begin = level_ends[level]
 
         for at in range(split):
@@ -476,7 +528,7 @@ def search(
             lower = level - 1
             while lower > 0 and level_ends[lower] == level_ends[level]:
                 lower -= 1
-            postings = 0
+            postings = np.int64(0)
             for at in range(level_ends[lower], level_ends[level]):
                 postings += ends[at] - starts[at]
             if _how_many(bounds[: filled * BLOCK], hits[:filled], bar) * ROW_COST < postings + PASS_COST:
@@ -490,7 +542,18 @@ def search(
             level = lower
 
         left = _at_least(bounds, peaks, bar, waiting)
+        postings = np.int64(0)
+        if level < LEVELS:
+            for at in range(level_ends[level], level_ends[level + 1]):
+                postings += ends[at] - starts[at]
         cut = cuts[level - 1] if level else 0
+        if level and words:
+            refined += left
+            left = _sharing(
+                waiting[:left], bounds, bar, held[low * words : high * words], asked_bits, words, dense, cut,
+                norms[(level - 1) * n + low : (level - 1) * n + high], level_factors[level], tops[level - 1] * unit,
+                beyond[level],
+            )  # fmt: skip
         for at in range(min(left, ROWS_AHEAD)):
             prefetch(row_starts, low + waiting[at])
         for at in range(left):
@@ -503,13 +566,12 @@ def search(
                 continue
             row = low + waiting[at]
             start, end = row_starts[row], row_starts[row + 1]
+            scored += 1
             if level:
-                refined += 1
                 bound -= _unread(norms[(level - 1) * n + row], level_factors[level])
                 bound += np.int64(np.ceil(_prefix(gaps[start:end], weights[start:end], dense, cut) * unit)) + 1
                 if bound < bar:
                     continue
-            scored += 1
             exact = _exact(gaps[start:end], weights[start:end], dense)
             size = _offer(
                 keys, best_ties, best_numbers, best_rows, best_scores, size, k, step, minimum, tie_breaks, numbers,

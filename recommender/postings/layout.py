@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recommender.postings import pack
-from recommender.postings.kernels import LEVEL_SHARES, RANGE
+from recommender.postings.kernels import BITS_SHARE, LEVEL_SHARES, RANGE
 
 RARE = 64  # a term of fewer rows keeps them as 32-bit numbers, any other as 16-bit ones by ranges of rows
 
@@ -36,6 +36,7 @@ class Segment:
     codes: NDArray[np.uint8]
     steps: NDArray[np.float32]
     norms: NDArray[np.uint8]
+    held: NDArray[np.uint64]  # bits: which of the most frequent terms a row holds
     cuts: NDArray[np.int64]  # the first number after each level
     tops: NDArray[np.float32]  # the greatest length within each level
     usual: NDArray[np.float32]  # the mean length within each level
@@ -64,8 +65,10 @@ class Segment:
         steps = pack.steps(columns, weights, numbers, len(terms))
         ids, table, rare_ids, rare_starts, codes = pack.lists(row_starts, gaps, packed, df, steps, common, RANGE)
         norms, tops, usual, longest = pack.norms(row_starts, gaps, packed, cuts)
+        words = min(16, int(BITS_SHARE / 8 * len(packed) / max(n, 1)))
+        held = pack.bits(row_starts, gaps, packed, words)
         arrays = (
-            terms, numbers, row_starts, gaps, packed, ids, table, rare_ids, rare_starts, codes, steps, norms, cuts,
+            terms, numbers, row_starts, gaps, packed, ids, table, rare_ids, rare_starts, codes, steps, norms, held, cuts,
             tops, usual, longest,
         )  # fmt: skip
         return cls(*map(_near, arrays))
@@ -93,7 +96,7 @@ class Segment:
         """What `kernels.search` takes of a segment, in its order."""
         return (
             len(self), self.ids, self.table, self.rare_ids, self.codes, self.common, self.rare_starts, self.steps,
-            self.row_starts, self.gaps, self.weights, self.norms, self.cuts, self.tops, self.usual,
+            self.row_starts, self.gaps, self.weights, self.norms, self.held, self.cuts, self.tops, self.usual,
             float(self.longest[0]),
         )  # fmt: skip
 

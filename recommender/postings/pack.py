@@ -218,3 +218,19 @@ def unpack(row_starts, gaps, weights, terms, keep, renumber):
         kept += 1
         indptr[kept] = total
     return indptr, columns[:total].copy(), values[:total].copy()
+
+
+@nb.njit(nb.uint64[::1](I64, U16, F32, nb.int64), cache=True, nogil=True)
+def bits(row_starts, gaps, weights, words):
+    """Which of the first 64 * words terms each row holds: `words` words a row."""
+    n = len(row_starts) - 1
+    made = np.zeros(n * words, np.uint64)
+    for row in range(n):
+        number = np.int64(-1)
+        for place in range(row_starts[row], row_starts[row + 1]):
+            number += gaps[place]
+            if number >= 64 * words:
+                break
+            if weights[place] > 0:
+                made[row * words + (number >> 6)] |= np.uint64(1) << np.uint64(number & 63)
+    return made

@@ -1,4 +1,4 @@
-"""The processor's prefetch instruction for compiled code: a hint that changes no result."""
+"""Two instructions of the processor for compiled code."""
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, misc"
 
 from llvmlite import ir
@@ -9,7 +9,7 @@ from numba.extending import intrinsic
 
 @intrinsic
 def prefetch(typing_context, array, place):
-    """Ask for the cache line of ``array[place]``; the place may be outside the array."""
+    """Ask for the cache line of ``array[place]``; a hint; the place may be outside the array."""
 
     def codegen(context, builder, signature, arguments):
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
@@ -22,3 +22,13 @@ def prefetch(typing_context, array, place):
         return context.get_dummy_value()
 
     return types.void(array, types.int64), codegen
+
+
+@intrinsic
+def lowest_bit(typing_context, word):
+    """The place of the lowest bit that is set in a 64-bit word; the word must not be 0."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), codegen
