@@ -50,7 +50,7 @@ def hdbscan_on_lsa(rows: sparse.csr_matrix, smallest: int) -> Labels:
     """``HDBSCAN`` on 100 LSA dimensions of length 1; noise is a cluster of one each."""
     rank = min(100, min(rows.shape) - 1)
     dense = normalize(TruncatedSVD(rank, random_state=0).fit_transform(rows))
-    return _noise_alone(HDBSCAN(min_cluster_size=smallest, copy=True).fit_predict(dense))
+    return _noise_alone(HDBSCAN(min_cluster_size=min(smallest, rows.shape[0]), copy=True).fit_predict(dense))
 
 
 def _noise_alone(labels: npt.NDArray[np.intp]) -> Labels:
