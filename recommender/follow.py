@@ -11,11 +11,12 @@ from data.clock import micros
 from data.store import Store
 from data.values import ArticleText, RuleRow
 from recommender import rules
-from recommender.index import ArticleIndex, document
-from recommender.popularity import KEEP_H, Popularity
+from recommender.index import ArticleIndex
+from recommender.popularity import KEEP_H
 from recommender.rules import DeskRule
+from recommender.signals import HOUR_US
 from recommender.snapshot import SURFACES, Snapshot
-from recommender.stories import Member, StoryKeeper
+from recommender.stories import Member, StoryKeeper, StorySettings
 from recommender.vectors import Epoch
 
 log = logging.getLogger(__name__)
@@ -36,76 +37,102 @@ class Follower:
         self.rev = self.batch = self.fitted_on = 0
         self.is_new = False  # articles came since the last merge pass
         self.merged_at: datetime | None = None
+        self.now_us = 0
 
     def follow(self, now: datetime) -> bool:
         """Bring the snapshot up to the rows committed by now; whether anything changed."""
-        before = self.snapshot
+        before, self.now_us = self.snapshot, micros(now)
         self._follow_articles(now)
         self._follow_events(now)
         self._follow_desk(now)
         return self.snapshot is not before
 
     def _follow_articles(self, now: datetime) -> None:
-        if self.store.article_rev() > self.rev:
-            texts = self._texts()
-            if len(self.snapshot.index) + len(texts) > REFIT_GROWTH * self.fitted_on:
-                self._refit(texts)
+        before = self.rev
+        try:
+            counter = self.store.article_rev()
+            if counter > self.rev:
+                self._absorb(self._texts(self.rev), now)
+                self.rev = max(self.rev, counter)  # numbers may be taken without a row to show for it
+            if self.is_new and (self.merged_at is None or now - self.merged_at >= timedelta(seconds=MERGE_EVERY_S)):
+                self._merge(now)
+        except Exception:
+            self.rev = before  # the same rows again next time: taking them twice is harmless
+            self._rebuild()  # what was decided and not committed is forgotten
+            raise
+
+    def _texts(self, since: int) -> list[ArticleText]:
+        """What changed since, each article once, as it is now."""
+        texts: dict[int, ArticleText] = {}
+        while page := self.store.article_texts(since, limit=PAGE):
+            texts.update((text.id, text) for text in page)
+            since = page[-1].rev
+        self.rev = since
+        return list(texts.values())
+
+    def _absorb(self, texts: Sequence[ArticleText], now: datetime) -> None:
+        """Make the texts part of the snapshot and give each a story."""
+        index = self.snapshot.index
+        fresh = int((index.rows_of([text.id for text in texts]) < 0).sum())
+        if len(index) + fresh > REFIT_GROWTH * self.fitted_on:
+            texts = self._texts(0) if len(index) else texts
+            self._refit(texts)
+        else:
             self._take(texts)
-            self._assign(texts, now)
-        if self.is_new and (self.merged_at is None or now - self.merged_at >= timedelta(seconds=MERGE_EVERY_S)):
-            self._merge(now)
+        self._assign(texts, now)
 
-    def _texts(self) -> list[ArticleText]:
-        texts: list[ArticleText] = []
-        while page := self.store.article_texts(self.rev, limit=PAGE):
-            texts += page
-            self.rev = page[-1].rev
-        return texts
-
-    def _refit(self, texts: list[ArticleText]) -> None:
-        """Learn the vocabulary anew from the newest articles, and encode everything with it."""
-        if len(self.snapshot.index):
-            self.rev = 0
-            texts[:] = self._texts()
+    def _refit(self, texts: Sequence[ArticleText]) -> None:
+        """Learn the vocabulary anew from the newest articles and encode everything with it; then swap, at once."""
         newest = sorted(texts, key=lambda text: -text.published_at_us)[:FIT_AT_MOST]
-        epoch = Epoch.fit([document(text) for text in newest])
+        index = ArticleIndex.fitted(newest).add(texts, self.progress)
+        self.snapshot = replace(self.snapshot, index=index)
         self.fitted_on = len(texts)
-        self.snapshot = replace(self.snapshot, index=ArticleIndex.empty(epoch))
-        self.keeper = StoryKeeper()
-        log.info("fitted a vocabulary of %d terms on %d articles", epoch.width, len(newest))
+        self._rebuild()
+        log.info("fitted a vocabulary of %d terms on %d articles", index.epoch.width, len(newest))
+
+    def _rebuild(self) -> None:
+        """The keeper as the index knows the stories."""
+        columns, alive = self.snapshot.index.columns, self.snapshot.index.alive
+        rows = np.flatnonzero(alive & (columns.story_id != 0))
+        at_us = np.minimum(columns.published_at_us[rows], self.now_us)
+        recent = at_us >= at_us.max(initial=0) - int(2 * StorySettings().window_h * HOUR_US)
+        rows, at_us = rows[recent], at_us[recent]
+        order = np.lexsort((columns.id[rows], at_us))
+        rows, at_us = rows[order], at_us[order]
+        vectors = self.snapshot.index.vectors(rows)
+        self.keeper = StoryKeeper.rebuild(
+            Member(int(columns.id[row]), int(columns.story_id[row]), vectors.rows([place]), int(at))
+            for place, (row, at) in enumerate(zip(rows, at_us, strict=True))
+        )
 
     def _take(self, texts: Sequence[ArticleText]) -> None:
-        """Add the texts to the index and those that have a story to the keeper."""
-        if not texts:
-            return
+        """Add the texts to the index, and to the keeper what other processes decided about them."""
         index = self.snapshot.index
         rows = index.rows_of([text.id for text in texts])
-        moved = [
+        moved = {
             (int(index.columns.story_id[row]), text.story_id)
             for row, text in zip(rows, texts, strict=True)
-            if row >= 0 and text.story_id not in (0, index.columns.story_id[row])
+            if row >= 0 and 0 != index.columns.story_id[row] != text.story_id != 0
+        }
+        told = [
+            text
+            for row, text in zip(rows, texts, strict=True)
+            if text.story_id and (row < 0 or not index.columns.story_id[row])
         ]
-        known = {text.id for row, text in zip(rows, texts, strict=True) if row >= 0}
         index = index.add(texts, self.progress)
         self.snapshot = replace(self.snapshot, index=index)
-        self.keeper.merge(sorted({(old, new) for old, new in moved if old}))  # another process merged them
-        told = [text for text in texts if text.story_id and (text.id not in known or not len(self.keeper))]
-        self._place([(text, text.story_id) for text in told])
+        self.keeper.merge(sorted(moved))
+        self._place(told)
+        # Whoever assigned an article to a story while another process merged that story away left it behind.
+        left = np.isin(index.columns.story_id[index.alive], [old for old, _ in moved])
+        if left.any():
+            self.store.merge_stories(sorted(moved))
 
-    def _place(self, told: Sequence[tuple[ArticleText, int]]) -> None:
-        if not told:
-            return
+    def _place(self, told: Sequence[ArticleText]) -> None:
         index = self.snapshot.index
-        vectors = index.vectors(index.rows_of([text.id for text, _ in told]))
-        members = [
-            Member(text.id, story, vectors.rows([place]), text.published_at_us)
-            for place, (text, story) in enumerate(told)
-        ]
-        if len(self.keeper):
-            for one in members:
-                self.keeper.place(one.story_id, one.vector, one.published_at_us)
-        else:
-            self.keeper = StoryKeeper.rebuild(members)
+        vectors = index.vectors(index.rows_of([text.id for text in told]))
+        for place, text in enumerate(told):
+            self.keeper.place(text.story_id, vectors.rows([place]), self._known_at(text))
 
     def _assign(self, texts: Sequence[ArticleText], now: datetime) -> None:
         """Give the articles that have none a story, in the order of publication; the database has the last word."""
@@ -120,35 +147,36 @@ class Follower:
         index = self.snapshot.index
         vectors = index.vectors(index.rows_of([text.id for text in waiting]))
         wanted = {
-            text.id: self.keeper.assign(text.id, vectors.rows([place]), text.published_at_us)
+            text.id: self.keeper.assign(text.id, vectors.rows([place]), self._known_at(text))
             for place, text in enumerate(waiting)
         }
         found = self.store.assign_stories(list(wanted.items()), now=now)
-        lost = {text.id: text for text in waiting if found.get(text.id, wanted[text.id]) != wanted[text.id]}
-        for text in lost.values():  # another process was first
-            row = index.rows_of([text.id])
-            self.keeper.place(found[text.id], index.vectors(row), text.published_at_us)
         self.snapshot = replace(self.snapshot, index=index.with_stories(wanted | found))
+        if any(wanted[one] != story for one, story in found.items()):  # another process was first
+            self._rebuild()
         self.is_new = True
+
+    def _known_at(self, text: ArticleText) -> int:
+        """When an article was out, as far as stories go: one dated ahead must not close those of today."""
+        return min(text.published_at_us, self.now_us)
 
     def _merge(self, now: datetime) -> None:
         """Join stories that grew towards each other; their articles' new story comes back through the rows."""
         pairs = self.keeper.merge_pass()
-        self.store.merge_stories(pairs)
         if pairs:
-            self._take(self._texts())
+            self.store.merge_stories(pairs)
+            self._absorb(self._texts(self.rev), now)
             log.info("merged %d stories", len(pairs))
         self.is_new, self.merged_at = False, now
 
     def _follow_events(self, now: datetime) -> None:
-        while self.store.event_batch() > self.batch:
-            if not self.batch:  # the first time: nothing older than the counters remember
-                self.batch = self.store.batch_before(now - timedelta(hours=KEEP_H))
+        if not self.batch:  # the first time: nothing older than the counters remember
+            self.batch = self.store.batch_before(now - timedelta(hours=KEEP_H))
+        while (counter := self.store.event_batch()) > self.batch:
             events = self.store.events_since(self.batch)
-            if not len(events.at_us):
-                return
-            self.batch = events.last
-            popularity = (self.snapshot.popularity or Popularity()).add(events)
+            # Numbers may be taken without an event to show for it: all of them were duplicates.
+            self.batch = events.last if len(events.at_us) else counter
+            popularity = self.snapshot.popularity.add(events)
             if popularity is not self.snapshot.popularity:
                 self.snapshot = replace(self.snapshot, popularity=popularity)
 

@@ -12,6 +12,7 @@ from data.values import ArticleText, FloatArray, IntArray
 from recommender.columns import Columns, Names, fold_name
 from recommender.ranking import SCORE_STEP, Likeness, by_score
 from recommender.segment import SUBJECT, Segment
+from recommender.titles import Tails, repeated_tails, without_tail
 from recommender.vectors import Document, Epoch, Vectors, concat
 
 Rows = NDArray[np.intp]
@@ -36,18 +37,25 @@ class ArticleIndex:
     topics: Mapping[str, Rows] = field(default_factory=dict)  # folded topic -> rows, dead ones included
     categories: Names = field(default_factory=Names)
     languages: Names = field(default_factory=Names)
+    tails: Tails = frozenset()  # endings of titles that are names of outlets
 
     @classmethod
-    def empty(cls, epoch: Epoch) -> Self:
+    def empty(cls, epoch: Epoch, tails: Tails = frozenset()) -> Self:
         """An index of no articles."""
         categories, languages = Names(), Names()
         columns = Columns.of([], categories, languages)
-        return cls(epoch, (), columns, np.zeros(0, np.bool_), {}, categories, languages)
+        return cls(epoch, (), columns, np.zeros(0, np.bool_), {}, categories, languages, tails)
 
     @classmethod
     def build(cls, texts: Sequence[ArticleText], progress: Progress | None = None) -> Self:
         """Fit an epoch on these articles and add them all; `progress` is told how many were done each time."""
-        return cls.empty(Epoch.fit([document(text) for text in texts])).add(texts, progress)
+        return cls.fitted(texts).add(texts, progress)
+
+    @classmethod
+    def fitted(cls, texts: Sequence[ArticleText]) -> Self:
+        """An index of no articles, with the vocabulary and the outlets' names of these."""
+        tails = repeated_tails(text.title for text in texts)
+        return cls.empty(Epoch.fit([document(text, tails) for text in texts]), tails)
 
     def __len__(self) -> int:
         """How many articles."""
@@ -77,7 +85,7 @@ class ArticleIndex:
             return self
         rows = np.flatnonzero(self.alive)
         if not len(rows):
-            return replace(self.empty(self.epoch), categories=self.categories, languages=self.languages)
+            return replace(self.empty(self.epoch, self.tails), categories=self.categories, languages=self.languages)
         place = np.cumsum(self.alive) - 1
         topics = {name: place[found[self.alive[found]]] for name, found in self.topics.items()}
         return replace(
@@ -154,6 +162,14 @@ class ArticleIndex:
         rows = rows[by_score(found[rows], self.columns.published_at_us[rows], self.columns.id[rows])][: max(k, 0)]
         return self.columns.id[rows], found[rows]
 
+    def word_cosines(self, row: int, rows: Rows) -> FloatArray:
+        """Cosine of the stems alone of one row with others (rows,)."""
+        words = self.vectors(np.append(rows, row)).words
+        spread = np.zeros(words.shape[1], np.float32)
+        own = words[len(rows)]
+        spread[own.indices] = own.data
+        return np.asarray((words @ spread)[:-1], np.float32)
+
     def cosines_among(self, rows: Rows) -> Callable[[int], FloatArray]:
         """For a few rows: the i-th of them -> its cosine with each of them (rows,), by stems and latent directions."""
         return _Pool(self.vectors(rows)).cosines
@@ -178,7 +194,7 @@ class ArticleIndex:
         parts = []
         for start in range(0, len(texts), ENCODED_AT_ONCE):
             batch = texts[start : start + ENCODED_AT_ONCE]
-            parts.append(self.epoch.encode([document(text) for text in batch]))
+            parts.append(self.epoch.encode([document(text, self.tails) for text in batch]))
             if progress:
                 progress(len(batch))
         return concat(parts)
@@ -244,27 +260,27 @@ class _Pool:
         self._words, self._dense = vectors.words, vectors.dense
         self._spread = np.zeros(self._words.shape[1], np.float32)
         self._worded = (np.diff(self._words.indptr) > 0).astype(np.float32)
-        self._directed = np.zeros(len(vectors), np.float32)
+        self._directed: FloatArray = np.zeros(len(vectors), np.float32)
         if self._dense is not None:
-            self._directed = self._dense.any(axis=1).astype(np.float32)
+            self._directed = np.asarray(self._dense.any(axis=1), np.float32)
 
     def cosines(self, one: int) -> FloatArray:
         """Cosine of the one-th of the pool with each (pool,), over the views both have."""
         part = slice(self._words.indptr[one], self._words.indptr[one + 1])
         terms = self._words.indices[part]
         self._spread[terms] = self._words.data[part]
-        total = np.asarray(SUBJECT.words * (self._words @ self._spread), np.float32)
+        total: FloatArray = SUBJECT.words * (self._words @ self._spread)
         self._spread[terms] = 0.0
-        weight = np.asarray(SUBJECT.words * self._worded[one] * self._worded, np.float32)
+        weight: FloatArray = SUBJECT.words * self._worded[one] * self._worded
         if self._dense is not None:
             total += SUBJECT.dense * (self._dense @ self._dense[one])
             weight = weight + SUBJECT.dense * self._directed[one] * self._directed
         return np.asarray(np.divide(total, weight, out=np.zeros_like(total), where=weight > 0), np.float32)
 
 
-def document(text: ArticleText) -> Document:
+def document(text: ArticleText, tails: Tails = frozenset()) -> Document:
     """What of an article is compared. Not the outlet's name: a shared name is no shared subject."""
-    return Document(text.title, text.summary, text.body, text.language)
+    return Document(without_tail(text.title, tails), text.summary, text.body, text.language)
 
 
 def _merged(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:

@@ -16,6 +16,7 @@ from recommender.snapshot import ReaderView, Snapshot, shared_signals, trust
 
 SURFACE = "related"
 FLOOR = 0.20  # cosine from which an article is about the same subject
+SHARED = 0.12  # cosine of the words alone that it takes too: short texts also meet in what they are, not tell
 ANGLE = 0.70  # within one story: above it is the same report retold, below it another angle
 SAME = 0.85  # above it is the same text, whatever the story
 NEXT = 0.40  # within one story: below it the story has moved on, and the article is as good as another subject
@@ -81,7 +82,8 @@ class _Search:
     def run(self) -> Related:
         others = self._others()
         rows = _most(others[self.cosine[others] >= (self.options.floor or FLOOR)], self.cosine, NEAREST)
-        rows, cosine, fallback = self._allowed(rows), self.cosine, None
+        rows = self._allowed(_where(rows, self.index.word_cosines(self.row, rows) >= SHARED))
+        cosine, fallback = self.cosine, None
         if not len(rows):
             rows, fallback = self._instead(others)
             cosine = np.zeros_like(cosine)  # what is not related earns nothing by a chance likeness

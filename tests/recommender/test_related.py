@@ -16,7 +16,7 @@ from data.clock import micros
 from data.values import ArticleText
 from recommender.for_you import Ask
 from recommender.index import ArticleIndex
-from recommender.related import Related, heading, related
+from recommender.related import SHARED, Related, heading, related
 from recommender.signals import HOUR_US
 from recommender.snapshot import NOBODY, Snapshot
 
@@ -94,6 +94,15 @@ def test_what_is_off_topic_is_not_shown_to_fill_the_list(town: list[ArticleText]
     ids, found = shown(ArticleIndex.build(town), 5)
     assert ids == [6]
     assert found.cosine.min() >= 0.2
+
+
+def test_nothing_is_related_without_words_in_common(town: list[ArticleText]) -> None:
+    """Short texts meet in the latent space for what they are (a column, a ticker), not for what they tell."""
+    index = ArticleIndex.build(town)
+    for article in (1, 4, 5, 12):
+        _, found = shown(index, article)
+        if found.fallback is None:
+            assert index.word_cosines(index.row_of(article), found.ranked.rows).min() >= SHARED
 
 
 def test_where_nothing_is_related_the_list_says_so(town: list[ArticleText], make_text: Make) -> None:
