@@ -21,7 +21,7 @@ from recommender.vectors import Document, Epoch, Vectors
 
 Labels = npt.NDArray[np.int64]
 MERGE_EVERY = 250  # articles between two merge passes: every few minutes in a busy newsroom
-_COSINES = (0.06, 0.08, 0.10, 0.12, 0.15, 0.18, 0.22, 0.26, 0.30, 0.35)
+_COSINES = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.10, 0.12, 0.15, 0.18)
 _RADII = (0.22, 0.35, 0.5, 0.65)
 _SMALLEST = (5, 15)
 _JOINS, _MERGES = (0.20, 0.25), (0.25, 0.32, 0.40)
