@@ -162,13 +162,14 @@ class ArticleIndex:
         rows = rows[by_score(found[rows], self.columns.published_at_us[rows], self.columns.id[rows])][: max(k, 0)]
         return self.columns.id[rows], found[rows]
 
-    def word_cosines(self, row: int, rows: Rows) -> FloatArray:
-        """Cosine of the stems alone of one row with others (rows,)."""
+    def word_cosines(self, row: int, rows: Rows) -> tuple[FloatArray, IntArray]:
+        """Of one row with others (rows,): cosine of the stems alone, and how many stems the shorter of the two has."""
         words = self.vectors(np.append(rows, row)).words
+        lengths = np.diff(words.indptr)
+        own = slice(words.indptr[-2], words.indptr[-1])
         spread = np.zeros(words.shape[1], np.float32)
-        own = words[len(rows)]
-        spread[own.indices] = own.data
-        return np.asarray((words @ spread)[:-1], np.float32)
+        spread[words.indices[own]] = words.data[own]
+        return np.asarray((words @ spread)[:-1], np.float32), np.minimum(lengths[:-1], lengths[-1])
 
     def cosines_among(self, rows: Rows) -> Callable[[int], FloatArray]:
         """For a few rows: the i-th of them -> its cosine with each of them (rows,), by stems and latent directions."""

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from data.values import FloatArray
+from data.values import FloatArray, IntArray
 from recommender import rules, signals
 from recommender.for_you import Ask, Ranked, candidates_of, judge
 from recommender.index import ArticleIndex, Rows
@@ -16,7 +16,8 @@ from recommender.snapshot import ReaderView, Snapshot, shared_signals, trust
 
 SURFACE = "related"
 FLOOR = 0.20  # cosine from which an article is about the same subject
-SHARED = 0.12  # cosine of the words alone that it takes too: short texts also meet in what they are, not tell
+SHARED = 0.08, 0.12  # cosine of the words alone that it takes too, in long and in short texts
+LONG, SHORT = 80, 20  # different stems of the shorter text
 ANGLE = 0.70  # within one story: above it is the same report retold, below it another angle
 SAME = 0.85  # above it is the same text, whatever the story
 NEXT = 0.40  # within one story: below it the story has moved on, and the article is as good as another subject
@@ -55,6 +56,16 @@ def is_retold(index: ArticleIndex, row: int, cosine: FloatArray, at_us: int) -> 
     return found
 
 
+def shares_words(cosine: FloatArray, stems: IntArray) -> NDArray[np.bool_]:
+    """Whether two texts share enough words to be about one subject; arrays of any equal shape.
+
+    Short texts also meet in the latent space for what they are (a column, a live ticker, "new study says"). Between
+    SHORT and LONG stems the bar falls in a straight line.
+    """
+    low, high = SHARED
+    return np.asarray(cosine >= high - (high - low) * np.clip((stems - SHORT) / (LONG - SHORT), 0.0, 1.0))
+
+
 @dataclass(frozen=True)
 class _Search:
     snapshot: Snapshot
@@ -82,7 +93,7 @@ class _Search:
     def run(self) -> Related:
         others = self._others()
         rows = _most(others[self.cosine[others] >= (self.options.floor or FLOOR)], self.cosine, NEAREST)
-        rows = self._allowed(_where(rows, self.index.word_cosines(self.row, rows) >= SHARED))
+        rows = self._allowed(_where(rows, shares_words(*self.index.word_cosines(self.row, rows))))
         cosine, fallback = self.cosine, None
         if not len(rows):
             rows, fallback = self._instead(others)

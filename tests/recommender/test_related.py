@@ -16,7 +16,7 @@ from data.clock import micros
 from data.values import ArticleText
 from recommender.for_you import Ask
 from recommender.index import ArticleIndex
-from recommender.related import SHARED, Related, heading, related
+from recommender.related import Related, heading, related, shares_words
 from recommender.signals import HOUR_US
 from recommender.snapshot import NOBODY, Snapshot
 
@@ -102,7 +102,15 @@ def test_nothing_is_related_without_words_in_common(town: list[ArticleText]) -> 
     for article in (1, 4, 5, 12):
         _, found = shown(index, article)
         if found.fallback is None:
-            assert index.word_cosines(index.row_of(article), found.ranked.rows).min() >= SHARED
+            cosine, stems = index.word_cosines(index.row_of(article), found.ranked.rows)
+            assert shares_words(cosine, stems).all()
+
+
+def test_the_shorter_the_texts_the_more_words_they_must_share() -> None:
+    stems = np.array([5, 20, 50, 80, 500])
+    assert shares_words(np.full(5, 0.125), stems).tolist() == [True] * 5
+    assert shares_words(np.full(5, 0.101), stems).tolist() == [False, False, True, True, True]
+    assert shares_words(np.full(5, 0.079), stems).tolist() == [False] * 5
 
 
 def test_where_nothing_is_related_the_list_says_so(town: list[ArticleText], make_text: Make) -> None:
