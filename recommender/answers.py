@@ -9,7 +9,7 @@ import numpy as np
 from data.clock import instant
 from recommender.cards import Card, card
 from recommender.for_you import Ranked
-from recommender.related import Related
+from recommender.related import NEXT, Related
 from recommender.shelf import Shelf
 from recommender.signals import SIGNALS
 from recommender.snapshot import ReaderView, Snapshot
@@ -72,8 +72,8 @@ def related_cards(
     for one in chosen:
         other = int(ranked.rows[one])
         age_h = max(shown.at_us - int(columns.published_at_us[other]), 0) / 3.6e9
-        same_story = bool(story[other] == story[row] != 0)
-        sentences.append(related_sentence(float(found.cosine[one]), age_h, found.fallback, same_story))
+        same_story = bool(story[other] == story[row] != 0) and found.cosine[one] >= NEXT  # else it has moved on
+        sentences.append(related_sentence(float(found.cosine[one]), age_h, found.fallback, bool(same_story)))
     return _cards(shelf, snapshot, ranked, chosen, sentences, shown)
 
 
