@@ -13,6 +13,8 @@ from rich.table import Table
 
 from data.progress import track
 
+WIDTH = 120  # a table cut to a narrow pipe's width cannot be read
+
 
 class Format(StrEnum):
     """What is measured."""
@@ -40,7 +42,9 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps([_plain(row) for row in found], indent=2))
     else:
-        Console().print(_table(found))
+        console = Console()
+        console.width = max(console.width, WIDTH)
+        console.print(_table(found))
 
 
 def _measured(folder: Path, layout: Format, *, quick: bool) -> Iterator[list[Any]]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from data.errors import NotFound
 from recommender.evaluate.average_precision import average_precision
@@ -23,6 +24,7 @@ from recommender.evaluate.sets import (
     of_language,
     scored_pairs,
 )
+from recommender.neighbours import Context, closeness, neighbour_weights, smoothed
 from recommender.vectors import Blend, Document, Epoch, similarity
 
 Matrix = npt.NDArray[np.float32]
@@ -32,7 +34,7 @@ _TIE_SEED = 0
 
 
 class RelatedRow(NamedTuple):
-    """One figure: ours beside plain TF-IDF with cosine."""
+    """One figure: ours beside plain TF-IDF with cosine; ``in_context``: ours with neighbours and closeness in time."""
 
     set: str
     part: str
@@ -40,6 +42,7 @@ class RelatedRow(NamedTuple):
     measure: str
     plain: float
     ours: float
+    in_context: float = float("nan")
 
 
 def measure_related(folder: Path, blend: Blend | None = None) -> Iterator[list[RelatedRow]]:
@@ -58,12 +61,14 @@ def measure_related(folder: Path, blend: Blend | None = None) -> Iterator[list[R
 
 def measure_retrieval(texts: LabelledTexts, news: Sequence[Document], blend: Blend | None = None) -> list[RelatedRow]:
     """Every text as a query among all others of its set: P@1, P@5 and MAP for the same story."""
-    figures = [_retrieval(scores, texts.labels) for scores in _both(texts.documents, news, blend)]
+    plain, ours = _both(texts.documents, news, blend)
+    context = _in_context(ours, len(texts.documents), texts.hours)
+    figures = [_retrieval(scores, texts.labels) for scores in (plain, ours, context)]
     rows = []
     for part, chosen in (("odd labels", texts.odd), ("all", np.ones(len(texts.odd), dtype=bool))):
         for column, measure in enumerate(("P@1", "P@5", "MAP")):
-            plain, ours = (float(np.nanmean(found[chosen, column])) if chosen.any() else np.nan for found in figures)
-            rows.append(RelatedRow(texts.name, part, int(chosen.sum()), measure, plain, ours))
+            values = (float(np.nanmean(found[chosen, column])) if chosen.any() else np.nan for found in figures)
+            rows.append(RelatedRow(texts.name, part, int(chosen.sum()), measure, *values))
     return rows
 
 
@@ -121,6 +126,19 @@ def _both(documents: list[Document], news: Sequence[Document], blend: Blend | No
         lambda queries: (plain[queries] @ plain.T).toarray().astype(np.float32),
         lambda queries: similarity(vectors.rows(queries), vectors, blend),
     )
+
+
+def _in_context(scores: Scores, count: int, hours: npt.NDArray[np.float64] | None) -> Scores:
+    """The same scores in the context of neighbours and, where times are known, of time. Memory: a block of queries."""
+    context = Context()
+    parts = [neighbour_weights(scores(part), part, context) for part in _blocks(np.arange(count))]
+    weights = sparse.vstack(parts, format="csr")
+
+    def found(queries: npt.NDArray[np.intp]) -> Matrix:
+        values = smoothed(scores(queries), weights, context)
+        return values if hours is None else values * closeness(hours[queries], hours, context)
+
+    return found
 
 
 def _retrieval(scores: Scores, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

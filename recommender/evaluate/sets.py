@@ -5,7 +5,7 @@ import gzip
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,12 +22,16 @@ _LANGUAGE_SAMPLE = 200
 
 @dataclass(frozen=True)
 class LabelledTexts:
-    """Texts in time order with the story each tells; ``odd`` says which are of an odd label (n,)."""
+    """Texts in time order with the story each tells; ``odd`` says which are of an odd label (n,).
+
+    ``hours`` (n,) is when each appeared, None where the set does not say.
+    """
 
     name: str
     documents: list[Document]
     labels: npt.NDArray[np.int64]
     odd: npt.NDArray[np.bool_]
+    hours: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,9 +123,13 @@ def _clusters(path: Path) -> LabelledTexts | None:
 def _aggregated(path: Path) -> LabelledTexts | None:
     with _open(path) as file:
         rows = [row for row in csv.DictReader(file) if row.get("TITLE") and row.get("STORY")]
-    if all((row.get("TIMESTAMP") or "").isdigit() for row in rows):
+    found_at_ms = [row.get("TIMESTAMP") or "" for row in rows]
+    hours = None
+    if all(text.isdigit() for text in found_at_ms):
         rows.sort(key=lambda row: int(row["TIMESTAMP"]))
-    return _labelled(path, [row["TITLE"] for row in rows], [row["STORY"] for row in rows])
+        hours = np.array([int(row["TIMESTAMP"]) / 3_600_000 for row in rows])
+    found = _labelled(path, [row["TITLE"] for row in rows], [row["STORY"] for row in rows])
+    return None if found is None else replace(found, hours=hours)
 
 
 def _labelled(path: Path, texts: list[str], names: list[Any]) -> LabelledTexts | None:
