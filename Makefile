@@ -2,6 +2,9 @@
 #   make run     a populated newsroom at http://127.0.0.1:8000
 #   make test    every test: SQLite, PostgreSQL, Chromium
 SHELL := /bin/bash
+# Tests and commands run several processes on few cores: BLAS threads would only fight each other.
+export OPENBLAS_NUM_THREADS ?= 1
+export OMP_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
 .ONESHELL:
 .SHELLFLAGS := -eu -o pipefail -c

@@ -1,11 +1,15 @@
 """The `newsbell` command: mounts every room's commands and turns errors into one line."""
 
 import importlib
+import os
 import sys
 
 import typer
 
 from data.errors import NewsbellError
+
+# Before numpy is loaded: many small products gain nothing by BLAS threads, which only wake each other up.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(
     name="newsbell",
