@@ -144,10 +144,20 @@ class ArticleIndex:
         return concat(parts).rows(order)
 
     def similarity(self, query: Vectors) -> FloatArray:
-        """Blended cosine of the one query with every row, dead ones included (rows,)."""
+        """Cosine of the one query with every row, dead ones included (rows,)."""
         if not self.segments:
             return np.zeros(0, np.float32)
         return np.concatenate([segment.similarity(query) for segment in self.segments])
+
+    def similarity_to(self, query: Vectors, rows: Rows) -> FloatArray:
+        """Cosine of the one query with these rows (rows,). Cost: that of the span they lie in, not of the archive."""
+        found = np.zeros(len(self.columns), np.float32)
+        for start, segment in zip(self._starts.tolist(), self.segments, strict=True):
+            inside = rows[(rows >= start) & (rows < start + len(segment))] - start
+            if len(inside):
+                low, high = int(inside.min()), int(inside.max()) + 1
+                found[start + low : start + high] = segment.similarity(query, slice(low, high))
+        return found[rows]
 
     def nearest(self, query: Vectors, k: int, mask: Mask | None = None) -> tuple[IntArray, FloatArray]:
         """The k most similar articles: (ids, scores), best first, fewer where `mask` (rows,) leaves fewer.
@@ -172,7 +182,7 @@ class ArticleIndex:
         return np.asarray((words @ spread)[:-1], np.float32), np.minimum(lengths[:-1], lengths[-1])
 
     def cosines_among(self, rows: Rows) -> Callable[[int], FloatArray]:
-        """For a few rows: the i-th of them -> its cosine with each of them (rows,), by stems and latent directions."""
+        """For a few rows: the i-th of them -> its cosine with each of them (rows,)."""
         return _Pool(self.vectors(rows)).cosines
 
     def likeness(self, rows: Rows) -> "RowLikeness":
@@ -252,7 +262,7 @@ class RowLikeness(Likeness):
 
 
 class _Pool:
-    """A few articles laid out to compare one of them with all; pieces of titles are left out, they add too little.
+    """A few articles laid out to compare one of them with all.
 
     Cost of `cosines`: one pass over the stems of the pool, about 50 microseconds for 200 articles.
     """

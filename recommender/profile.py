@@ -77,7 +77,7 @@ class Profiles:
     def similarity(self, index: ArticleIndex, rows: Rows) -> FloatArray:
         """Blended cosine of every profile with every candidate (readers x rows)."""
         if len(self) == 1:
-            return index.similarity(self.vectors)[rows][None, :]
+            return index.similarity_to(self.vectors, rows)[None, :]
         return similarity(self.vectors, index.vectors(rows), SUBJECT)
 
     def usual_share(self, index: ArticleIndex, rows: Rows) -> FloatArray:

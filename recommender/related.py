@@ -15,7 +15,7 @@ from recommender.ranking import Options, Query, rank, score
 from recommender.snapshot import ReaderView, Snapshot, shared_signals, trust
 
 SURFACE = "related"
-FLOOR = 0.20  # cosine from which an article is about the same subject
+FLOOR = 0.21  # cosine from which an article is about the same subject
 SHARED = 0.08, 0.12  # cosine of the words alone that it takes too, in long and in short texts
 LONG, SHORT = 80, 20  # different stems of the shorter text
 ANGLE = 0.70  # within one story: above it is the same report retold, below it another angle

@@ -223,7 +223,7 @@ class Judge:
         for row, at_us in zip(read_rows, history.at_us[mask], strict=True):
             faded = (self.at_us - at_us) / HOUR_US / AWAY_FADES_H
             if row >= 0 and faded < 1:
-                alike = self.index.similarity(self.index.vectors(np.array([row])))[self.rows]
+                alike = self.index.similarity_to(self.index.vectors(np.array([row])), self.rows)
                 self.mark(alike >= AWAY_CLOSE + (1 - AWAY_CLOSE) * faded, Reason.UNWANTED)
 
     def _stories(self, article_ids: IntArray) -> IntArray:

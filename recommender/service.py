@@ -150,7 +150,7 @@ class Service:
         return ReaderView(self._choices(row), history, _impressions(shown), row.id), row.language
 
     def _choices(self, row: ReaderRow) -> Choices:
-        sources = {source.key: number for number, source in self.snapshot.sources.items()}
+        sources = {source.key: number for number, source in self.snapshot.sources.items()} if row.muted_sources else {}
         return Choices(
             followed_topics=row.followed_topics,
             muted_topics=row.muted_topics,

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
-from data.values import FloatArray, Histories, SourceRow, WeightRow
+from data.values import FloatArray, Histories, IntArray, SourceRow, WeightRow
 from recommender import signals
 from recommender.columns import base
 from recommender.index import ArticleIndex, Rows
@@ -56,6 +57,12 @@ class Snapshot:
         """The live options of a surface, on top of the built-in ones."""
         row = self.weights.get(surface)
         return Options.of(row.options if row else {}, OPTIONS[surface])
+
+    @cached_property
+    def trusts(self) -> tuple[IntArray, FloatArray]:
+        """Outlets ascending, and the desk's trust in each."""
+        ids = np.array(sorted(self.sources), np.int64)
+        return ids, np.array([self.sources[int(one)].trust for one in ids], np.float32)
 
     def version_of(self, surface: str) -> int:
         """The version of the live weights, 0 for the built-in ones."""
@@ -127,9 +134,11 @@ def followed(index: ArticleIndex, rows: Rows, choices: Choices) -> FloatArray:
 
 def trust(snapshot: Snapshot, rows: Rows) -> FloatArray:
     """The desk's trust in each candidate's outlet, 0.5 where there is none (rows,)."""
-    ids, inverse = np.unique(snapshot.index.columns.source_id[rows], return_inverse=True)
-    found = [snapshot.sources[int(one)].trust if int(one) in snapshot.sources else 0.5 for one in ids]
-    return np.array(found, np.float32)[inverse]
+    wanted, (ids, values) = snapshot.index.columns.source_id[rows], snapshot.trusts
+    if not len(ids):
+        return np.full(len(rows), 0.5, np.float32)
+    place = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
+    return np.where(ids[place] == wanted, values[place], np.float32(0.5))
 
 
 def spoken(index: ArticleIndex, profiles: Profiles, language: str) -> tuple[str, ...]:

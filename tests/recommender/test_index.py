@@ -89,6 +89,18 @@ def test_fast_similarity_is_the_defined_one(texts: list[ArticleText], epoch: Epo
         )
 
 
+@given(st.lists(st.integers(0, 59), min_size=1, max_size=12))
+def test_asking_about_a_few_rows_gives_what_asking_about_all_does(
+    texts: list[ArticleText], epoch: Epoch, rows: list[int]
+) -> None:
+    index = ArticleIndex.empty(epoch).add(texts[:30]).add(texts[30:45]).add(texts[45:])
+    query, wanted = index.vectors(np.array([3])), np.array(rows)
+    np.testing.assert_allclose(index.similarity_to(query, wanted), index.similarity(query)[wanted], atol=1e-6)
+    pool = index.cosines_among(wanted)
+    whole = similarity(index.vectors(wanted), index.vectors(wanted), SUBJECT)
+    np.testing.assert_allclose([pool(place) for place in range(len(rows))], whole, atol=1e-5)
+
+
 def test_nearest_is_exact_and_breaks_ties_by_newer_then_smaller_id(epoch: Epoch, make_text: Make) -> None:
     same = [make_text(n, SUBJECTS[0], published_at_us=at) for n, at in ((5, 10), (3, 30), (9, 30), (4, 20))]
     index = ArticleIndex.empty(epoch).add(same)
