@@ -53,7 +53,7 @@ def kill_at_random_points(path: Path, url: str, kills: int, seed: int) -> list[i
         process = ingest(path, url)
         try:
             _wait_for_work(process, url)
-            time.sleep(float(random.uniform(0, 0.25)))
+            time.sleep(float(random.uniform(0, 1.0)))
         finally:
             process.send_signal(signal.SIGKILL)
             process.communicate()
