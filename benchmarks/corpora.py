@@ -1,39 +1,46 @@
-"""The real corpora beside the checkout, as rows of an epoch."""
+"""Articles to measure on: a real corpus beside the checkout, or the sample newsroom where there is none."""
 
 import gzip
 import json
-from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
-from scipy import sparse
-
-from recommender.vectors import Document, Epoch, VectorSettings
+from data.clock import micros, parse_instant
+from data.sample import generate
+from data.values import ArticleText
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-def real() -> Iterator[tuple[str, sparse.csr_matrix]]:
-    """Name and word rows of each corpus that is there; all of them together last."""
-    everything: list[Document] = []
-    for name in ("reuters_1987_part", "multisource_2019"):
-        path = DATA / "corpora" / f"{name}.jsonl.gz"
-        if path.exists():
-            with gzip.open(path, "rt", encoding="utf-8") as file:
-                documents = [_document(json.loads(line)) for line in file]
-            everything += documents
-            yield name, _rows(documents)
-    mind = DATA / "mind" / "news.tsv.gz"
-    if mind.exists():
-        with gzip.open(mind, "rt", encoding="utf-8") as file:
-            fields = [line.rstrip("\n").split("\t") for line in file]
-        everything += [Document(one[3], one[4] if len(one) > 4 else "") for one in fields if len(one) > 3]
-    if everything:
-        yield "all_real", _rows(everything)
+def articles() -> tuple[str, list[ArticleText]]:
+    """The name of what is measured on, and its articles."""
+    path = DATA / "corpora" / "multisource_2019.jsonl.gz"
+    if not path.exists():
+        newsroom = generate(seed=1, now=datetime(2026, 3, 2, 18, 30, tzinfo=UTC))
+        return "sample", [_text(number, one.model_dump()) for number, one in enumerate(newsroom.articles, 1)]
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        items = [json.loads(line) for line in file]
+    for item in items:
+        item["published_at"] = parse_instant(item["published_at"])
+    return "multisource_2019", [_text(number, item) for number, item in enumerate(items, 1)]
 
 
-def _document(item: dict[str, str]) -> Document:
-    return Document(item["title"], item.get("summary") or "", item.get("body") or "", item.get("language") or "en")
-
-
-def _rows(documents: list[Document]) -> sparse.csr_matrix:
-    return Epoch.fit(documents, VectorSettings(rank=1)).encode(documents).words
+def _text(number: int, item: dict) -> ArticleText:
+    return ArticleText(
+        id=number,
+        rev=number,
+        title=item["title"],
+        summary=item.get("summary") or "",
+        body=item.get("body") or "",
+        language=item.get("language") or "en",
+        source_id=1,
+        category=item.get("category") or "",
+        topics=(),
+        places=(),
+        published_at_us=micros(item["published_at"]),
+        news_value=0,
+        lifetime="medium",
+        embargo_until_us=0,
+        retracted=False,
+        story_id=0,
+    )

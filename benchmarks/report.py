@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "sparse_dot_topn", "bm25s", "newsbell")
+PACKAGES = ("numpy", "scipy", "scikit-learn", "newsbell")
 
 
 @dataclass
@@ -77,7 +77,10 @@ def table(report: Report, where: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {one}" for name, one in where["versions"].items())
     parts += [
         "",
-        f"{where['cpu']}, {where['cores']} cores, load {where['load_1min']} at the end; Python {where['python']}; {versions}.",
+        (
+            f"{where['cpu']}, {where['cores']} cores, load {where['load_1min']} at the end; "
+            f"Python {where['python']}; {versions}."
+        ),
         "",
     ]
     return "\n".join(parts)

@@ -1,96 +1,73 @@
-"""Related articles: the ten nearest of one article among all, exactly."""
+"""The nearest articles of one article, as the related list searches them, beside what scikit-learn users write."""
 
 import argparse
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-from scipy import sparse
+from sklearn.neighbors import NearestNeighbors
 
-from benchmarks import peers
-from benchmarks.corpora import real
+from benchmarks.corpora import articles
 from benchmarks.measure import Contender, compare, timed
-from benchmarks.news import Shape, generate
 from benchmarks.report import Report
-from recommender.postings import Postings, files
+from recommender.index import ArticleIndex
+from recommender.segment import SUBJECT
+from recommender.vectors import similarity
 
 TOP = 10
-CHECKED = 25
+CHECKED = 20
 
 
 def run(options: argparse.Namespace) -> Iterator[Report]:
-    """Generated news of 100,000 (and 1,000,000) articles, the same without stories, and the real corpora."""
-    sizes = [5_000] if options.quick else [100_000] + [1_000_000] * options.large
-    before: float | None = None
-    for size in sizes:
-        report = measure(f"related_{size}", generate(size, options.seed).words, options)
-        if before:
-            report.facts["growth of our mean from the former size"] = report.lines[0]["cpu_ms_mean"] / before
-        before = report.lines[0]["cpu_ms_mean"]
-        yield report
-    loose = Shape(largest_story=1, copied_share=0.0)
-    yield measure(f"related_{sizes[0]}_no_stories", generate(sizes[0], options.seed, loose).words, options)
-    for name, matrix in real():
-        yield measure(f"related_{name}", matrix, options)
-
-
-def measure(name: str, matrix: sparse.csr_matrix, options: argparse.Namespace) -> Report:
-    """One table on one matrix."""
-    rng = np.random.default_rng(options.seed)
-    filled = np.flatnonzero(np.diff(matrix.indptr) > 0)
-    asked = rng.choice(filled, min(5_000, len(filled)), replace=False)
-    postings, build_s, _ = timed(lambda: Postings.build(matrix))
-    assert isinstance(postings, Postings)
-
-    def ours(task: int) -> object:
-        return postings.nearest(int(asked[task % len(asked)]), TOP)
-
-    rivals = peers.all_of(matrix, asked, TOP)
-    lines = compare([Contender("Newsbell postings", ours, 200), *(one.contender for one in rivals)])
-    return Report(
-        name,
-        f"Top {TOP} of one article among {matrix.shape[0]:,}, {matrix.nnz / max(len(filled), 1):.0f} distinct terms each.",
-        {
-            "articles": matrix.shape[0],
-            "postings": int(matrix.nnz),
-            "bytes a posting, both directions": postings.nbytes / max(matrix.nnz, 1),
-            "scipy CSR + CSC": 16.0,
-            "build, CPU seconds": build_s,
-            **_files(postings, matrix),
-            **_work(postings, asked),
-        },
+    """One table on the largest corpus that is there."""
+    name, texts = articles()
+    texts = texts[:2_000] if options.quick else texts
+    index, build_s, _ = timed(lambda: ArticleIndex.build(texts).compact())
+    assert isinstance(index, ArticleIndex)
+    asked = np.random.default_rng(options.seed).choice(len(texts), min(1_000, len(texts)), replace=False)
+    lines = compare(_contenders(index, asked))
+    yield Report(
+        f"related_{name}",
+        f"Top {TOP} of one article among {len(texts):,}: words and latent space together.",
+        {"articles": len(texts), "fit and encode, CPU seconds": build_s},
         lines,
-        checks=[peers.check(one, postings, asked[:CHECKED], TOP) for one in rivals],
+        checks=[_check(index, asked[:CHECKED])],
         caveats=[
-            "bm25s sums document weights over the query's terms without the query's weights: as much work, other answers.",
-            "sparse_dot_topn answers 50 queries a call; sklearn and scipy one by one, as an application asks.",
+            "scikit-learn and plain scipy compare the word vectors alone; ours compares the latent space too.",
         ],
-        command=f"python -m benchmarks related --seed {options.seed}{' --large' * options.large}",
+        command=f"python -m benchmarks related --seed {options.seed}",
     )
 
 
-def _files(postings: Postings, matrix: sparse.csr_matrix) -> dict[str, float]:
-    """Seconds to open a saved index and answer once, against loading the scipy arrays."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder)
-        files.save(postings, path / "index")
-        np.savez(path / "csr.npz", data=matrix.data, indices=matrix.indices, indptr=matrix.indptr)
-        row = int(np.flatnonzero(np.diff(matrix.indptr))[-1])
-        _, open_s, _ = timed(lambda: files.load(path / "index").nearest(row, TOP))
-        _, read_s, _ = timed(lambda: dict(np.load(path / "csr.npz")))
-    return {"open mapped and answer once, CPU seconds": open_s, "read the scipy arrays, CPU seconds": read_s}
+def _contenders(index: ArticleIndex, asked: np.ndarray) -> list[Contender]:
+    everything = index.vectors(np.arange(len(index)))
+    words = everything.words
+    model = NearestNeighbors(n_neighbors=TOP + 1, metric="cosine", algorithm="brute", n_jobs=1).fit(words)
+
+    def row(task: int) -> np.ndarray:
+        return asked[[task % len(asked)]]
+
+    def plain_scipy(task: int) -> object:
+        scores = np.asarray((words @ words[int(row(task)[0])].T).todense()).ravel()
+        return np.argpartition(-scores, TOP)[: TOP + 1]
+
+    return [
+        Contender("Newsbell index.nearest", lambda task: index.nearest(index.vectors(row(task)), TOP + 1), 50),
+        Contender("the same by vectors.similarity", lambda task: _brute(index, everything, row(task)), 5),
+        Contender("sklearn NearestNeighbors, cosine, brute", lambda task: model.kneighbors(words[row(task)]), 3),
+        Contender("scipy csr @ csr.T + argpartition", plain_scipy, 10),
+    ]
 
 
-def _work(postings: Postings, asked: np.ndarray) -> dict[str, float]:
-    """How much of the postings the search touched."""
-    counts = np.array([postings.effort(int(row), TOP) for row in asked[:200]])
-    df = np.bincount(postings.segments[0].matrix().indices)
-    full = np.mean([df[postings.row(int(row))[0]].sum() for row in asked[:200]])
-    read, refined, scored = counts.mean(axis=0)
-    return {
-        "postings of the query's terms, mean": float(full),
-        "of these read, mean": float(read),
-        "rows refined, mean": float(refined),
-        "rows scored, mean": float(scored),
-    }
+def _brute(index: ArticleIndex, everything: object, row: np.ndarray) -> np.ndarray:
+    scores = similarity(index.vectors(row), everything, SUBJECT)[0]  # type: ignore[arg-type]
+    return scores[np.argpartition(-scores, TOP)[: TOP + 1]]
+
+
+def _check(index: ArticleIndex, asked: np.ndarray) -> str:
+    everything = index.vectors(np.arange(len(index)))
+    for one in asked:
+        _, scores = index.nearest(index.vectors(np.array([one])), TOP + 1)
+        brute = np.sort(_brute(index, everything, np.array([one])))[::-1]
+        if not np.allclose(scores, brute, atol=2e-5):
+            raise AssertionError(f"nearest gives {scores} where brute force gives {brute} (row {one})")
+    return f"the ten best scores are those of brute force on {len(asked)} queries"
