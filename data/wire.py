@@ -5,7 +5,7 @@ Every field that is wrong is named with what to do about it; a shape that valida
 
 import unicodedata
 from datetime import UTC, datetime, time, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AnyHttpUrl,
@@ -34,18 +34,7 @@ EventKind = Literal[
     "push_open",
     "push_dismiss",
 ]
-EVENT_KINDS: tuple[str, ...] = (
-    "impression",
-    "open",
-    "read",
-    "finish",
-    "share",
-    "save",
-    "hide",
-    "less_like_this",
-    "push_open",
-    "push_dismiss",
-)
+EVENT_KINDS: tuple[str, ...] = get_args(EventKind)
 Lifetime = Literal["short", "medium", "long"]
 EARLIEST_AT = datetime(1800, 1, 1, tzinfo=UTC)
 LATEST_AT = datetime(2200, 1, 1, tzinfo=UTC)

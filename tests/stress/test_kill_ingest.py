@@ -16,14 +16,14 @@ from data.models import Article
 from data.store import Store
 from data.store.database import table
 
-ARTICLES = 3_000
+FEW, MANY = 3_000, 20_000
 PARAGRAPHS = 6
 
 
-def write_articles(path: Path) -> None:
+def write_articles(path: Path, count: int) -> None:
     """JSONL whose every text carries its number in each paragraph, so that a torn one shows."""
     with path.open("w") as file:
-        for number in range(ARTICLES):
+        for number in range(count):
             body = "\n".join(f"Paragraph {part} of article {number}, number {number}." for part in range(PARAGRAPHS))
             item = {
                 "id": f"k{number}",
@@ -46,28 +46,27 @@ def ingest(path: Path, url: str) -> subprocess.Popen[bytes]:
 
 
 def kill_at_random_points(path: Path, url: str, kills: int, seed: int) -> list[int]:
-    """Start and SIGKILL ingest `kills` times, each at a random moment after its first commit; counts after each."""
+    """Start and SIGKILL ingest `kills` times, each while it writes new articles; how many there are after each."""
     random = np.random.default_rng(seed)
-    counts = []
+    counts = [0]
     for _ in range(kills):
         process = ingest(path, url)
         try:
-            _wait_for_work(process, url)
-            time.sleep(float(random.uniform(0, 1.0)))
+            _wait_for_new(process, url, counts[-1])
+            time.sleep(float(random.uniform(0, 0.1)))
         finally:
             process.send_signal(signal.SIGKILL)
             process.communicate()
         counts.append(check_whole(url))
-    return counts
+    return counts[1:]
 
 
-def _wait_for_work(process: subprocess.Popen[bytes], url: str) -> None:
-    """Until this run has asked for its first revision numbers, so that kills fall into the writing."""
+def _wait_for_new(process: subprocess.Popen[bytes], url: str, before: int) -> None:
+    """Until this run has written further than the last one, so that the kill falls into the writing."""
     with Store.open(url) as store:
-        before = store.article_rev()
         until = time.monotonic() + 60
-        while store.article_rev() == before and process.poll() is None and time.monotonic() < until:
-            time.sleep(0.005)
+        while store.count_articles() <= before and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.002)
 
 
 def check_whole(url: str) -> int:
@@ -89,27 +88,28 @@ def check_whole(url: str) -> int:
     return len(rows)
 
 
-def finish(path: Path, url: str) -> None:
+def finish(path: Path, url: str, count: int) -> None:
     process = ingest(path, url)
     _, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors.decode()
-    assert check_whole(url) == ARTICLES
+    assert check_whole(url) == count
 
 
 @pytest.mark.timeout(600)
 def test_a_few_kills_leave_every_article_whole_or_absent(database_url: str, tmp_path: Path) -> None:
     path = tmp_path / "articles.jsonl"
-    write_articles(path)
+    write_articles(path, FEW)
     kill_at_random_points(path, database_url, kills=2, seed=1)
-    finish(path, database_url)
+    finish(path, database_url, FEW)
 
 
 @pytest.mark.stress
 @pytest.mark.timeout(1800)
 def test_twenty_kills_leave_every_article_whole_or_absent(database_url: str, tmp_path: Path) -> None:
     path = tmp_path / "articles.jsonl"
-    write_articles(path)
+    write_articles(path, MANY)
     counts = kill_at_random_points(path, database_url, kills=20, seed=int(os.environ.get("SEED", "1")))
     sys.stdout.write(f"\narticles after each of 20 kills: {counts}\n")
     assert counts == sorted(counts)
-    finish(path, database_url)
+    assert len({count for count in counts if count < MANY}) >= 10, "the kills came too late to interrupt anything"
+    finish(path, database_url, MANY)
