@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("numpy", "scipy", "scikit-learn", "newsbell")
+PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "sparse_dot_topn", "bm25s", "newsbell")
 
 
 @dataclass

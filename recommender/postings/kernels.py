@@ -1,0 +1,350 @@
+"""Compiled search of one segment: accumulate upper bounds, rescore exactly what may reach the top.
+
+Bounds are 16-bit integers: `unit` of them make a score of 1, and every rounding goes up, so a row whose bound is
+below the k-th best score is proven out. Signatures are explicit: nothing is compiled by a first query.
+"""
+# mypy: ignore-errors
+# Compiled functions have no Python types; their signatures stand at `njit` where Python calls them.
+
+import numba as nb
+import numpy as np
+
+from recommender.postings.bounds import (
+    add_list,
+    at_least,
+    bar_of,
+    change_norms,
+    hide,
+    how_many,
+    most_promising,
+    peak,
+    peaks,
+    set_norms,
+    sharing,
+    unread,
+)
+from recommender.postings.heap import drain, offer
+from recommender.postings.intrinsics import prefetch
+from recommender.postings.kinds import (
+    BLOCK,
+    F32,
+    FIRST_AIM,
+    I32,
+    I64,
+    LEVELS,
+    LISTS_AHEAD,
+    NEAR,
+    PASS_COST,
+    RANGE,
+    ROW_COST,
+    ROWS_AHEAD,
+    SLACK,
+    U8,
+    U16,
+    U32,
+    U64,
+    compiled,
+)
+from recommender.postings.rows import exact, fetch_row, prefix, unpacked
+
+
+@nb.njit
+def _bits_of(terms, query, level_ends, words):
+    """The most frequent terms of a query as bits, and the length of each level's terms that have none."""
+    bits = np.zeros(words, np.uint64)
+    beyond = np.zeros(LEVELS + 1, np.float64)
+    at = 0
+    total = 0.0
+    for level in range(1, LEVELS + 1):
+        while at < level_ends[level]:
+            if terms[at] >= 64 * words:
+                total += max(query[at], 0.0) ** 2
+            elif query[at] > 0:
+                bits[terms[at] >> 6] |= np.uint64(1) << np.uint64(terms[at] & 63)
+            at += 1
+        beyond[level] = np.sqrt(total)
+    return bits, beyond
+
+
+@nb.njit
+def _rare_by_range(terms, factors, entries, ranges, common, starts, ids, codes):
+    """What rare terms add to which rows, range after range: (where each range ends, rows in it, what to add)."""
+    ends = np.zeros(ranges + 1, np.int64)
+    rows = np.empty(entries, np.uint16)
+    adds = np.empty(entries, np.uint16)
+    for at in range(len(terms)):
+        term = terms[at] - common
+        for place in range(np.int64(starts[term]), np.int64(starts[term + 1])):
+            ends[np.int64(ids[place]) // RANGE + 1] += 1
+    for current in range(ranges):
+        ends[current + 1] += ends[current]
+    fill = ends[:ranges].copy()
+    for at in range(len(terms)):
+        term = terms[at] - common
+        for place in range(np.int64(starts[term]), np.int64(starts[term + 1])):
+            row = np.int64(ids[place])
+            to = fill[row // RANGE]
+            fill[row // RANGE] = to + 1
+            rows[to] = np.uint16(row % RANGE)
+            adds[to] = np.uint16((np.int64(codes[place]) * factors[at] + 255) >> 8)
+    return ends, rows, adds
+
+
+_SEARCH = nb.types.UniTuple(nb.int64, 4)(
+    # the segment
+    nb.int64, U16, U32, U32, U8, nb.int64, U32, F32, I64, U16, F32, U8, U64, I64, F32, F32, nb.float64,
+    # the query
+    I32, F32, nb.int64, nb.float64, nb.float64, U8, nb.int64, I64, I64, nb.int64,
+    # scratch
+    nb.float32[::1], nb.uint16[::1], nb.uint16[::1], nb.int32[::1],
+    # the best so far
+    nb.float64[::1], nb.int64[::1], nb.int64[::1], nb.int64[::1], nb.float32[::1], nb.int64, nb.boolean,
+)  # fmt: skip
+
+
+@compiled(_SEARCH)
+def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
+    n, ids, table, rare_ids, codes, common, rare_starts, steps, row_starts, gaps, weights, norms, held, cuts, tops,
+    usual, longest, terms, query, k, step, minimum, allowed, own, tie_breaks, numbers, first,
+    dense, bounds, blocks, waiting,
+    keys, best_ties, best_numbers, best_rows, best_scores, size, last,
+):  # fmt: skip
+    """Offer the rows of one segment to the heap of the best k; (its size, postings read, rows refined, rows scored).
+
+    Without terms, row `own` of this segment is the query. After the `last` segment the heap is brought into order.
+    """
+    if own >= 0 and len(terms) == 0:
+        terms, query = unpacked(
+            gaps[row_starts[own] : row_starts[own + 1]], weights[row_starts[own] : row_starts[own + 1]]
+        )
+    count = len(terms)
+    total = 0.0
+    for at in range(count):
+        total += np.float64(query[at]) * np.float64(query[at])
+    query_length = np.sqrt(total)
+    ranges = (n + RANGE - 1) // RANGE if total > 0 else 0
+    read, refined, scored = 0, 0, 0
+    own_range = own // RANGE if own >= 0 else ranges - 1
+    split = count  # query terms from here on are rare
+    for at in range(count):
+        term = terms[at]
+        prefetch(steps, term)
+        if term < common:
+            prefetch(table, term * (ranges + 1) + own_range)
+        else:
+            split = min(split, at)
+            prefetch(rare_starts, term - common)
+    room = 0.0
+    rare = 0
+    for at in range(count):
+        term = terms[at]
+        dense[term] = query[at]
+        room += max(query[at], 0.0) * steps[term]
+        if term >= common:
+            start = np.int64(rare_starts[term - common])
+            rare += np.int64(rare_starts[term - common + 1]) - start
+            prefetch(rare_ids, start)
+            prefetch(codes, len(ids) + start)
+    # 65,535 units hold the greatest bound there can be: |q| |d|, the rounding of codes, the rounding of sums.
+    unit = (65535.0 - 2 * count - 16) / (1.01 * query_length * longest + room + 1e-30)
+    factors = np.empty(count, np.int64)
+    for at in range(count):
+        factors[at] = np.int64(np.ceil(max(query[at], 0.0) * steps[terms[at]] * unit * 256.0))
+    level_ends = np.zeros(LEVELS + 1, np.int64)  # query terms within the first levels
+    likely = np.zeros(LEVELS + 1, np.float64)  # what they usually add at most
+    level_factors = np.zeros(LEVELS + 1, np.uint32)
+    at = 0
+    total = 0.0
+    for level in range(1, LEVELS + 1):
+        while at < split and terms[at] < cuts[level - 1]:
+            total += max(query[at], 0.0) ** 2
+            at += 1
+        level_ends[level] = at
+        likely[level] = np.sqrt(total) * usual[level - 1]
+        top = np.sqrt(total) * tops[level - 1] * 1.0001
+        level_factors[level] = np.uint32(np.ceil(top / 255.0 * unit * 256.0))
+
+    words = len(held) // max(n, 1)
+    asked_bits, beyond = _bits_of(terms, query, level_ends, words)
+    rare_ends, rare_rows, rare_adds = _rare_by_range(
+        terms[split:], factors[split:], rare, ranges, common, rare_starts, rare_ids, codes[len(ids) :]
+    )
+    starts = np.empty(split + LISTS_AHEAD, np.int64)
+    ends = np.empty(split + LISTS_AHEAD, np.int64)
+    starts[split:] = 0
+    ends[split:] = 0
+    hits = np.empty(len(blocks), np.uint16)
+    chosen = np.empty(min(k + k // 4 + 1, len(blocks)), np.int64)
+    values = np.empty(len(chosen), np.uint16)
+    highest = tried = LEVELS
+    level = 0  # terms of the first `level` levels are bounded, not read
+    left = 0  # rows to look at in the last range, and postings that one level more would not have read
+    postings = np.int64(0)
+    for turn in range(ranges):
+        # The query's own range first: its story is near in time. Then from the newest to the oldest.
+        current = own_range if turn == 0 else (ranges - turn if ranges - turn > own_range else ranges - turn - 1)
+        low = current * RANGE
+        high = min(n, low + RANGE)
+        width = high - low
+        filled = (width + BLOCK - 1) // BLOCK
+        tops_of_blocks = blocks[:filled]
+        aim = max(keys[0], minimum) if size == k else FIRST_AIM * query_length * longest
+        if turn > 1 and level < tried:
+            highest = level  # what was too high before is so again
+        elif turn > 1 and 4 * left * ROW_COST < postings:
+            highest += 1
+        level = 0
+        while level < min(highest, LEVELS) and likely[level + 1] < SLACK * aim:
+            level += 1
+        tried = level
+        begin = level_ends[level]
+
+        for at in range(split):
+            place = terms[at] * (ranges + 1) + current
+            starts[at] = table[place]
+            ends[at] = table[place + 1]
+        for at in range(begin, min(begin + LISTS_AHEAD, split)):
+            prefetch(ids, starts[at])
+            prefetch(codes, starts[at])
+        # Rows start with what the unread terms can add at most (Cauchy-Schwarz).
+        bounds[width : filled * BLOCK] = 0
+        if level == 0:
+            bounds[:width] = 0
+        else:
+            set_norms(bounds, norms[(level - 1) * n + low : (level - 1) * n + high], level_factors[level])
+        for at in range(begin, split):
+            ahead = starts[at + LISTS_AHEAD]
+            for line in range(min((ends[at + LISTS_AHEAD] - ahead + 63) >> 6, NEAR >> 6)):
+                prefetch(ids, ahead + 64 * line)
+                prefetch(ids, ahead + 64 * line + 32)
+                prefetch(codes, ahead + 64 * line)
+            add_list(bounds, ids[starts[at] : ends[at]], codes[starts[at] : ends[at]], factors[at])
+            read += ends[at] - starts[at]
+        for place in range(rare_ends[current], rare_ends[current + 1]):
+            bounds[rare_rows[place]] += rare_adds[place]
+
+        found = 0  # rows scored while setting the bar: offered once
+        while True:
+            if len(allowed):
+                hide(bounds, allowed[low:high])
+            if own >= low and own < high:
+                bounds[own - low] = 0
+            for at in range(found):
+                bounds[chosen[at]] = 0
+            peaks(bounds, tops_of_blocks)
+            if size < k and found == 0:
+                # Until k are known, the best row of each of the most promising blocks sets the bar.
+                found = most_promising(blocks, filled, chosen, values)
+                for at in range(found):
+                    chosen[at] = peak(bounds, filled, chosen[at])
+                    prefetch(row_starts, low + chosen[at])
+                for at in range(found):
+                    fetch_row(row_starts, gaps, weights, low + chosen[at])
+                for at in range(found):
+                    row = low + chosen[at]
+                    start, end = row_starts[row], row_starts[row + 1]
+                    score = exact(gaps[start:end], weights[start:end], dense)
+                    size = offer(
+                        keys, best_ties, best_numbers, best_rows, best_scores, size, k, step, minimum, tie_breaks,
+                        numbers, first, row, score,
+                    )  # fmt: skip
+                    bounds[chosen[at]] = 0
+                scored += found
+            lowest = bar_of(max(keys[0] - step, minimum) if size == k else minimum, unit)
+            if level == 0:
+                break
+            # Too many left: read the postings of the rarest unread level instead of looking at each row.
+            lower = level - 1
+            while lower > 0 and level_ends[lower] == level_ends[level]:
+                lower -= 1
+            postings = np.int64(0)
+            for at in range(level_ends[lower], level_ends[level]):
+                postings += ends[at] - starts[at]
+            if how_many(bounds[: filled * BLOCK], hits[:filled], lowest) * ROW_COST < postings + PASS_COST:
+                break
+            old = norms[(level - 1) * n + low : (level - 1) * n + high]
+            new = norms[(max(lower, 1) - 1) * n + low : (max(lower, 1) - 1) * n + high]
+            change_norms(bounds, new, level_factors[lower], old, level_factors[level])
+            for at in range(level_ends[lower], level_ends[level]):
+                add_list(bounds, ids[starts[at] : ends[at]], codes[starts[at] : ends[at]], factors[at])
+            read += postings
+            level = lower
+
+        left = at_least(bounds, tops_of_blocks, lowest, waiting)
+        postings = np.int64(0)
+        if level < LEVELS:
+            for at in range(level_ends[level], level_ends[level + 1]):
+                postings += ends[at] - starts[at]
+        cut = cuts[level - 1] if level else 0
+        if level and words:
+            refined += left
+            left = sharing(
+                waiting[:left], bounds, lowest, held[low * words : high * words], asked_bits, words, dense, cut,
+                norms[(level - 1) * n + low : (level - 1) * n + high], level_factors[level], tops[level - 1] * unit,
+                beyond[level],
+            )  # fmt: skip
+        for at in range(min(left, ROWS_AHEAD)):
+            prefetch(row_starts, low + waiting[at])
+        for at in range(left):
+            if at + 2 * ROWS_AHEAD < left:
+                prefetch(row_starts, low + waiting[at + 2 * ROWS_AHEAD])
+            if at + ROWS_AHEAD < left:
+                fetch_row(row_starts, gaps, weights, low + waiting[at + ROWS_AHEAD])
+            bound = np.int64(bounds[waiting[at]])
+            if bound < lowest:
+                continue
+            row = low + waiting[at]
+            start, end = row_starts[row], row_starts[row + 1]
+            scored += 1
+            if level:
+                bound -= unread(norms[(level - 1) * n + row], level_factors[level])
+                bound += np.int64(np.ceil(prefix(gaps[start:end], weights[start:end], dense, cut) * unit)) + 1
+                if bound < lowest:
+                    continue
+            score = exact(gaps[start:end], weights[start:end], dense)
+            size = offer(
+                keys, best_ties, best_numbers, best_rows, best_scores, size, k, step, minimum, tie_breaks, numbers,
+                first, row, score,
+            )  # fmt: skip
+            lowest = bar_of(max(keys[0] - step, minimum) if size == k else minimum, unit)
+    for at in range(count):
+        dense[terms[at]] = 0.0
+    if last:
+        drain(keys, best_ties, best_numbers, best_rows, best_scores, size)
+    return size, read, refined, scored
+
+
+@compiled(nb.float32[::1](I64, U16, F32, I64, F32))
+def score_rows(row_starts, gaps, weights, rows, dense):
+    """Inner product of some rows with a scattered query, as `search` scores them."""
+    made = np.empty(len(rows), np.float32)
+    for at in range(len(rows)):
+        start, end = row_starts[rows[at]], row_starts[rows[at] + 1]
+        made[at] = exact(gaps[start:end], weights[start:end], dense)
+    return made
+
+
+_LOOK = nb.int64(
+    I64, U16, F32, nb.int64, nb.float64, nb.float64, U8, nb.int64, I64, I64, nb.int64, F32,
+    nb.float64[::1], nb.int64[::1], nb.int64[::1], nb.int64[::1], nb.float32[::1], nb.int64, nb.boolean,
+)  # fmt: skip
+
+
+@compiled(_LOOK)
+def look_at_all(
+    row_starts, gaps, weights, k, step, minimum, allowed, own, tie_breaks, numbers, first, dense,
+    keys, best_ties, best_numbers, best_rows, best_scores, size, last,
+):  # fmt: skip
+    """The same as `search`, by scoring every allowed row: for queries of very many terms."""
+    for row in range(len(row_starts) - 1):
+        if row == own or (len(allowed) and not allowed[row]):
+            continue
+        start, end = row_starts[row], row_starts[row + 1]
+        score = exact(gaps[start:end], weights[start:end], dense)
+        size = offer(
+            keys, best_ties, best_numbers, best_rows, best_scores, size, k, step, minimum, tie_breaks, numbers,
+            first, row, score,
+        )  # fmt: skip
+    if last:
+        drain(keys, best_ties, best_numbers, best_rows, best_scores, size)
+    return size

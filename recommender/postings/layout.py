@@ -1,0 +1,143 @@
+"""The arrays of one segment: rows with their weights, and lists of rows by term; under 11 bytes a posting."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from recommender.postings import pack
+from recommender.postings.kinds import BITS_SHARE, LEVEL_SHARES, RANGE, RARE
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """n immutable rows. Terms are renumbered by falling document frequency; `terms[i]` is the column of number i.
+
+    Rows: `gaps` (uint16, to the next term number) and `weights` (float32, as given: the only ones that decide a
+    score). Lists: row numbers, and `codes` (uint8): weight / step of the term, rounded up, a bound and no score.
+    `norms` (levels x n, uint8): length of each row within the most frequent terms, rounded up.
+    """
+
+    terms: NDArray[np.int32]  # number -> column
+    numbers: NDArray[np.int32]  # column -> number, -1 where no row holds it
+    row_starts: NDArray[np.int64]
+    gaps: NDArray[np.uint16]
+    weights: NDArray[np.float32]
+    ids: NDArray[np.uint16]
+    table: NDArray[np.uint32]  # where each common term's rows of each range stand in `ids`
+    rare_ids: NDArray[np.uint32]
+    rare_starts: NDArray[np.uint32]
+    codes: NDArray[np.uint8]
+    steps: NDArray[np.float32]
+    norms: NDArray[np.uint8]
+    held: NDArray[np.uint64]  # bits: which of the most frequent terms a row holds
+    cuts: NDArray[np.int64]  # the first number after each level
+    tops: NDArray[np.float32]  # the greatest length within each level
+    usual: NDArray[np.float32]  # the mean length within each level
+    longest: NDArray[np.float32]  # (1,) the greatest length of a row
+
+    @classmethod
+    def build(cls, rows: sparse.csr_matrix) -> Self:
+        """Lay out the rows (n x terms); weights must be finite and not negative, columns distinct within a row."""
+        indptr = np.asarray(rows.indptr, np.int64)
+        columns = np.asarray(rows.indices, np.int32)
+        weights = np.asarray(rows.data, np.float32)
+        if len(weights) and not (np.isfinite(weights).all() and weights.min() >= 0):
+            raise ValueError("weights of rows must be finite and not negative: leave such terms out")
+        width = int(columns.max(initial=-1)) + 1
+        df = pack.document_frequency(columns, weights, width)
+        present = np.flatnonzero(df)
+        terms = present[np.argsort(-df[present], kind="stable")].astype(np.int32)
+        numbers = np.full(width, -1, np.int32)
+        numbers[terms] = np.arange(len(terms), dtype=np.int32)
+        df = df[terms]
+        n = len(indptr) - 1
+        cuts = np.searchsorted(-df, [-share * n for share in LEVEL_SHARES]).astype(np.int64)
+        common = int(np.searchsorted(-df, -RARE, side="right"))
+        cuts = np.minimum(cuts, common)
+        row_starts, gaps, packed = pack.rows(indptr, columns, weights, numbers)
+        steps = pack.steps(columns, weights, numbers, len(terms))
+        ids, table, rare_ids, rare_starts, codes = pack.lists(row_starts, gaps, packed, df, steps, common, RANGE)
+        norms, tops, usual, longest = pack.norms(row_starts, gaps, packed, cuts)
+        words = min(16, int(BITS_SHARE / 8 * len(packed) / max(n, 1)))
+        held = pack.bits(row_starts, gaps, packed, words)
+        arrays = (
+            terms, numbers, row_starts, gaps, packed, ids, table, rare_ids, rare_starts, codes, steps, norms, held,
+            cuts, tops, usual, longest,
+        )  # fmt: skip
+        return cls(*map(_near, arrays))
+
+    def __len__(self) -> int:
+        return len(self.row_starts) - 1
+
+    @property
+    def postings(self) -> int:
+        """How many (row, term) pairs."""
+        return len(self.codes)
+
+    @property
+    def common(self) -> int:
+        """How many terms have lists by ranges."""
+        return len(self.terms) - len(self.rare_starts) + 1
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(array.nbytes for array in self.arrays().values())
+
+    @cached_property
+    def searched(self) -> tuple[Any, ...]:
+        """What `kernels.search` takes of a segment, in its order."""
+        return (
+            len(self), self.ids, self.table, self.rare_ids, self.codes, self.common, self.rare_starts, self.steps,
+            self.row_starts, self.gaps, self.weights, self.norms, self.held, self.cuts, self.tops, self.usual,
+            float(self.longest[0]),
+        )  # fmt: skip
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Every array by its name."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    def row(self, row: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Term numbers, ascending, and weights of one row."""
+        found: tuple[NDArray[np.int32], NDArray[np.float32]] = pack.row(
+            self.row_starts, self.gaps, self.weights, np.int64(row)
+        )
+        return found
+
+    def number(self, columns: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Term numbers of columns, -1 where this segment does not hold them."""
+        found = np.full(len(columns), -1, np.int32)
+        known = (columns >= 0) & (columns < len(self.numbers))
+        found[known] = self.numbers[columns[known]]
+        return found
+
+    def matrix(self, keep: NDArray[np.bool_] | None = None, renumber: bool = True) -> sparse.csr_matrix:
+        """The rows as they were given, columns ascending; those not to keep are left out, or empty."""
+        keep = np.ones(len(self), np.bool_) if keep is None else keep
+        indptr, columns, weights = pack.unpack(self.row_starts, self.gaps, self.weights, self.terms, keep, renumber)
+        return sparse.csr_matrix((weights, columns, indptr), shape=(len(indptr) - 1, len(self.numbers)))
+
+
+def merge(
+    segments: Sequence[Segment], keep: Sequence[NDArray[np.bool_]] | None = None, *, renumber: bool = True
+) -> Segment:
+    """One segment of all rows in order; searching it gives what searching all gave.
+
+    Rows not to keep are left out, or empty if the others are not to be renumbered.
+    """
+    parts = [one.matrix(None if keep is None else keep[place], renumber) for place, one in enumerate(segments)]
+    width = max((part.shape[1] for part in parts), default=0)
+    for part in parts:
+        part.resize(part.shape[0], width)
+    whole = sparse.vstack(parts, format="csr") if parts else sparse.csr_matrix((0, 0), dtype=np.float32)
+    return Segment.build(whole)
+
+
+def _near(array: NDArray[Any]) -> NDArray[Any]:
+    """A large array again, in memory numpy asked for: the system then backs it with huge pages where it can."""
+    return array.copy() if array.nbytes > 1 << 22 else array

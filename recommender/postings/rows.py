@@ -1,0 +1,62 @@
+"""Compiled inner products of packed rows with a scattered query."""
+# mypy: ignore-errors
+# Compiled functions have no Python types; their signatures stand at `njit` where Python calls them.
+
+import numba as nb
+import numpy as np
+
+from recommender.postings.intrinsics import prefetch
+
+
+@nb.njit
+def exact(gaps, weights, dense):
+    """Inner product of one row with the scattered query: float64 sums in a fixed order, so equal rows score equal."""
+    even, odd = 0.0, 0.0
+    term = -1
+    for pair in range(len(gaps) >> 1):
+        term += gaps[2 * pair]
+        even += np.float64(weights[2 * pair]) * np.float64(dense[term])
+        term += gaps[2 * pair + 1]
+        odd += np.float64(weights[2 * pair + 1]) * np.float64(dense[term])
+    if len(gaps) & 1:
+        term += gaps[len(gaps) - 1]
+        even += np.float64(weights[len(gaps) - 1]) * np.float64(dense[term])
+    return even + odd
+
+
+@nb.njit
+def unpacked(gaps, weights):
+    """Term numbers and weights of one row."""
+    terms = np.empty(len(gaps), np.int32)
+    values = np.empty(len(gaps), np.float32)
+    size = 0
+    term = -1
+    for place in range(len(gaps)):
+        term += gaps[place]
+        terms[size] = term
+        values[size] = weights[place]
+        size += weights[place] > 0
+    return terms[:size], values[:size]
+
+
+@nb.njit
+def prefix(gaps, weights, dense, cut):
+    """The same over the terms below `cut` alone: the frequent ones, which stand first in a row."""
+    total = 0.0
+    term = -1
+    for place in range(len(gaps)):
+        term += gaps[place]
+        if term >= cut:
+            break
+        total += np.float64(weights[place]) * np.float64(dense[term])
+    return total
+
+
+@nb.njit
+def fetch_row(row_starts, gaps, weights, row):
+    """Bring the beginning of a row near."""
+    start = row_starts[row]
+    for line in range(3):
+        prefetch(gaps, start + 32 * line)
+    for line in range(4):
+        prefetch(weights, start + 16 * line)
