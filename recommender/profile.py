@@ -10,8 +10,8 @@ from scipy import sparse
 from data.values import FloatArray, Histories, IntArray
 from data.wire import EVENT_KINDS
 from recommender.index import ArticleIndex, Rows
-from recommender.segment import SUBJECT
 from recommender.signals import HOUR_US
+from recommender.subject import SUBJECT
 from recommender.vectors import Vectors, similarity
 
 HALF_LIFE_H = 7 * 24.0  # a read counts half as much a week later

@@ -63,7 +63,8 @@ class Vectors:
     """n encoded texts; every row of every part has length 1, or is zero where the text offers nothing.
 
     ``words`` (n, terms) float32: tf-idf of stems, the part an inverted index can search. ``pieces`` (n, buckets)
-    float32: tf-idf of hashed character n-grams of the title. ``dense`` (n, r) float32: LSA of the window, or None.
+    float32: tf-idf of hashed character n-grams of the title. ``dense`` (n, r) float32: LSA of the window, or None;
+    its values are those that half precision holds, so that they may be stored as such: lengths are 1 to 0.0005.
     Widths of ``words`` only grow within one epoch; rows of different widths may be compared and joined.
     """
 
@@ -177,8 +178,8 @@ class Epoch:
             document_count=count,
             settings=options,
         )
-        words, pieces = draft._count(documents)
-        more_words, more_pieces = draft._count(background)
+        words, pieces = draft._count_words(documents), draft._count_pieces(documents)
+        more_words, more_pieces = draft._count_words(background), draft._count_pieces(background)
         terms = len(draft._terms)
         word_df = _document_frequency(words, terms) + _document_frequency(more_words, terms)
         piece_df = _document_frequency(pieces, options.piece_buckets) + _document_frequency(
@@ -188,15 +189,24 @@ class Epoch:
         draft._projection = draft._learn_projection(widen(words, terms))
         return draft
 
-    def encode(self, documents: Sequence[Document]) -> Vectors:
+    def encode(self, documents: Sequence[Document], *, with_pieces: bool = True) -> Vectors:
         """The vectors of these texts, in order; encoding them together or one by one gives the same rows."""
-        words, pieces = self._count(documents)
-        weighted = self._weigh(words)
+        weighted = self._weigh(self._count_words(documents))
+        pieces = self._count_pieces(documents) if with_pieces else self.no_pieces(len(documents))
         return Vectors(weighted, _tf_idf(pieces, self._piece_idf), self._project(weighted))
+
+    def no_pieces(self, count: int) -> sparse.csr_matrix:
+        """The pieces of texts that offer none (count, buckets)."""
+        return sparse.csr_matrix((count, self.settings.piece_buckets), dtype=np.float32)
 
     def terms(self, columns: Iterable[int]) -> list[str]:
         """The stems behind columns of ``Vectors.words``."""
         return [self._terms[column] for column in columns]
+
+    @property
+    def rank(self) -> int:
+        """How many latent directions there are; 0 for none."""
+        return 0 if self._projection is None else int(self._projection.shape[1])
 
     @property
     def width(self) -> int:
@@ -233,8 +243,8 @@ class Epoch:
                 settings=VectorSettings(**json.loads(arrays["settings"].tobytes())),
             )
 
-    def _count(self, documents: Sequence[Document]) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-        """Raw counts: words (n, width by now) and pieces (n, buckets)."""
+    def _count_words(self, documents: Sequence[Document]) -> sparse.csr_matrix:
+        """Raw counts (n, width by now)."""
         ends, columns, counts = [0], list[int](), list[int]()
         for document in documents:
             title, rest = self._read(document)
@@ -244,7 +254,7 @@ class Epoch:
             counts.extend(tally.values())
             ends.append(len(columns))
         arrays = np.array(counts, dtype=np.float32), np.array(columns, dtype=np.int32), np.array(ends, dtype=np.int32)
-        return sparse.csr_matrix(arrays, shape=(len(documents), self.width)), self._count_pieces(documents)
+        return sparse.csr_matrix(arrays, shape=(len(documents), self.width))
 
     def _count_pieces(self, documents: Sequence[Document]) -> sparse.csr_matrix:
         """Pieces of the title, or of the summary where there is none; inflected languages word by word."""
@@ -303,7 +313,7 @@ class Epoch:
         latent = widen(weighted, fitted)[:, :fitted] @ self._projection
         lengths = np.linalg.norm(latent, axis=1, keepdims=True)
         unit = np.divide(latent, lengths, out=np.zeros_like(latent), where=lengths > 1e-6)
-        return np.asarray(unit, dtype=np.float32)
+        return np.asarray(unit.astype(np.float16), dtype=np.float32)
 
 
 def _document_frequency(counts: sparse.csr_matrix, width: int) -> npt.NDArray[np.int64]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from data.values import ArticleText
 from recommender.index import ArticleIndex, document
-from recommender.segment import SUBJECT
+from recommender.subject import SUBJECT
 from recommender.vectors import Epoch, similarity
 
 SUBJECTS = ("tariff trade minister talks", "volcano island ash evacuation", "tennis final champion serve",
