@@ -20,6 +20,18 @@ class Names:
         self._numbers: dict[str, int] = {}
         self._names: list[str] = []
 
+    @classmethod
+    def of(cls, names: Sequence[str]) -> Self:
+        """These names, in the order of their numbers."""
+        made = cls()
+        for name in names:
+            made.number(name)
+        return made
+
+    def all(self) -> list[str]:
+        """Every name, in the order of the numbers."""
+        return list(self._names)
+
     def number(self, name: str) -> int:
         """The number of a name, given now if it is new."""
         if name not in self._numbers:

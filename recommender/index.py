@@ -138,7 +138,7 @@ class ArticleIndex:
             columns=columns,
             alive=np.ones(len(rows), np.bool_),
             by_id=Lookup.of(columns.id, np.arange(len(rows))),
-            by_story=_story_lookup(columns),
+            by_story=story_lookup(columns),
             topics={name: found for name, found in topics.items() if len(found)},
             rooms={},
         )
@@ -348,7 +348,7 @@ class ArticleIndex:
             rows = np.flatnonzero(self.alive)
             by_id = Lookup.of(self.columns.id[rows], rows)
         if by_story.is_long:
-            by_story = _story_lookup(self.columns)
+            by_story = story_lookup(self.columns)
         return (
             self if by_id is self.by_id and by_story is self.by_story else replace(self, by_id=by_id, by_story=by_story)
         )
@@ -395,7 +395,8 @@ def _joined(segments: tuple[Segment, ...], alive: Mask | None) -> tuple[Segment,
     return segments
 
 
-def _story_lookup(columns: Columns) -> Lookup:
+def story_lookup(columns: Columns) -> Lookup:
+    """Story -> rows. Cost: a sort."""
     rows = np.flatnonzero(columns.story_id != 0)
     return Lookup.of(columns.story_id[rows], rows)
 

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Any, Self
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,9 @@ from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 
 from data.text import has_stemmer, tokens, words
+from recommender import arrays
 from recommender.pieces import count_pieces
+from recommender.vocabulary import Vocabulary
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
@@ -139,21 +141,21 @@ class Epoch:
     def __init__(
         self,
         *,
-        vocabulary: Iterable[str],
+        vocabulary: Vocabulary,
         word_idf: Floats,
         piece_idf: Floats,
         projection: Floats | None,
         document_count: int,
         settings: VectorSettings,
+        key: str = "",
     ) -> None:
-        """Assemble an epoch; use ``fit`` or ``load``. ``projection`` is (terms, r)."""
+        """Assemble an epoch; use ``fit`` or ``load``. ``projection`` is (terms, r); ``key`` names what was learned."""
         self.settings = settings
+        self.key = key or uuid4().hex
         self.document_count = document_count
-        self._terms = list(vocabulary)
-        self._columns = {term: column for column, term in enumerate(self._terms)}
+        self.vocabulary = vocabulary
         self._word_idf, self._piece_idf, self._projection = word_idf, piece_idf, projection
         self._unseen_idf = np.float32(np.log(1 + document_count) + 1)
-        self._lock = Lock()
 
     @classmethod
     def fit(
@@ -171,7 +173,7 @@ class Epoch:
         count = len(documents) + len(background)
         empty = np.zeros(0, dtype=np.float32)
         draft = cls(
-            vocabulary=(),
+            vocabulary=Vocabulary(),
             word_idf=empty,
             piece_idf=np.zeros(options.piece_buckets, dtype=np.float32),
             projection=None,
@@ -180,7 +182,7 @@ class Epoch:
         )
         words, pieces = draft._count_words(documents), draft._count_pieces(documents)
         more_words, more_pieces = draft._count_words(background), draft._count_pieces(background)
-        terms = len(draft._terms)
+        terms = draft.width
         word_df = _document_frequency(words, terms) + _document_frequency(more_words, terms)
         piece_df = _document_frequency(pieces, options.piece_buckets) + _document_frequency(
             more_pieces, options.piece_buckets
@@ -201,7 +203,7 @@ class Epoch:
 
     def terms(self, columns: Iterable[int]) -> list[str]:
         """The stems behind columns of ``Vectors.words``."""
-        return [self._terms[column] for column in columns]
+        return self.vocabulary.names(columns)
 
     @property
     def rank(self) -> int:
@@ -211,37 +213,43 @@ class Epoch:
     @property
     def width(self) -> int:
         """How many columns ``words`` has by now."""
-        return len(self._terms)
+        return len(self.vocabulary)
 
-    def save(self, path: Path) -> None:
-        """Write the epoch, grown vocabulary included, as one npz file without pickled objects."""
-        with self._lock:
-            vocabulary = "\n".join(self._terms)
-        arrays: dict[str, Any] = {
-            "vocabulary": np.frombuffer(vocabulary.encode(), dtype=np.uint8),
-            "settings": np.frombuffer(json.dumps(asdict(self.settings)).encode(), dtype=np.uint8),
-            "document_count": np.int64(self.document_count),
-            "word_idf": self._word_idf,
-            "piece_idf": self._piece_idf,
-        }
-        if self._projection is not None:
-            arrays["projection"] = self._projection
-        with path.open("wb") as file:
-            np.savez_compressed(file, **arrays)
+    def save(self, folder: Path) -> None:
+        """Write everything into a new folder: what was learned, and the vocabulary as it is by now."""
+        self.save_fit(folder)
+        arrays.save(folder / "vocabulary.npy", self.vocabulary.text())
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read what ``save`` wrote."""
-        with np.load(path, allow_pickle=False) as arrays:
-            vocabulary = arrays["vocabulary"].tobytes().decode()
-            return cls(
-                vocabulary=vocabulary.split("\n") if vocabulary else (),
-                word_idf=arrays["word_idf"],
-                piece_idf=arrays["piece_idf"],
-                projection=arrays.get("projection"),
-                document_count=int(arrays["document_count"]),
-                settings=VectorSettings(**json.loads(arrays["settings"].tobytes())),
-            )
+    def load(cls, folder: Path) -> Self:
+        """Map what ``save`` wrote."""
+        return cls.load_fit(folder, Vocabulary.saved(arrays.load(folder / "vocabulary.npy")))
+
+    def save_fit(self, folder: Path) -> None:
+        """Write what was learned into a new folder: it never changes, while the vocabulary grows."""
+        folder.mkdir(parents=True)
+        learned = {"word_idf": self._word_idf, "piece_idf": self._piece_idf}
+        if self._projection is not None:
+            learned["projection"] = self._projection
+        for name, array in learned.items():
+            arrays.save(folder / f"{name}.npy", array)
+        facts = {"document_count": self.document_count, "settings": asdict(self.settings), "key": self.key}
+        arrays.write(folder / "epoch.json", json.dumps(facts).encode())
+
+    @classmethod
+    def load_fit(cls, folder: Path, vocabulary: Vocabulary) -> Self:
+        """Map what ``save_fit`` wrote; the vocabulary begins as the one it was learned with."""
+        facts = json.loads((folder / "epoch.json").read_text())
+        projection = folder / "projection.npy"
+        return cls(
+            vocabulary=vocabulary,
+            word_idf=arrays.load(folder / "word_idf.npy"),
+            piece_idf=arrays.load(folder / "piece_idf.npy"),
+            projection=arrays.load(projection) if projection.exists() else None,
+            document_count=facts["document_count"],
+            settings=VectorSettings(**facts["settings"]),
+            key=facts["key"],
+        )
 
     def _count_words(self, documents: Sequence[Document]) -> sparse.csr_matrix:
         """Raw counts (n, width by now)."""
@@ -250,11 +258,11 @@ class Epoch:
             title, rest = self._read(document)
             tally = Counter(title * self.settings.title_times)
             tally.update(rest)
-            columns.extend(self._columns_of(tally))
+            columns.extend(self.vocabulary.columns_of(tally))
             counts.extend(tally.values())
             ends.append(len(columns))
-        arrays = np.array(counts, dtype=np.float32), np.array(columns, dtype=np.int32), np.array(ends, dtype=np.int32)
-        return sparse.csr_matrix(arrays, shape=(len(documents), self.width))
+        parts = np.array(counts, dtype=np.float32), np.array(columns, dtype=np.int32), np.array(ends, dtype=np.int32)
+        return sparse.csr_matrix(parts, shape=(len(documents), self.width))
 
     def _count_pieces(self, documents: Sequence[Document]) -> sparse.csr_matrix:
         """Pieces of the title, or of the summary where there is none; inflected languages word by word."""
@@ -271,20 +279,6 @@ class Epoch:
         lead = f"{document.summary}\n{document.body[:limit]}"[:limit]
         title = document.title[: self.settings.title_characters]
         return tokens(title, document.language), tokens(lead, document.language)
-
-    def _columns_of(self, terms: Iterable[str]) -> list[int]:
-        found = [self._columns.get(term, -1) for term in terms]
-        if -1 not in found:
-            return found
-        with self._lock:
-            for place, term in enumerate(terms):
-                if found[place] < 0 and term not in self._columns:
-                    # The name first, the lookup second: a reader that finds the column can name it.
-                    self._terms.append(term)
-                    self._columns[term] = found[place] = len(self._terms) - 1
-                elif found[place] < 0:
-                    found[place] = self._columns[term]
-        return found
 
     def _weigh(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
         fitted = len(self._word_idf)

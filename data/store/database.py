@@ -1,5 +1,6 @@
 """The connection: one engine, two kinds of transaction, the same promises on SQLite and PostgreSQL."""
 
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,6 +100,19 @@ class Database:
         """Create or bring the tables up to date; returns the revisions that ran. Safe to run from many processes."""
         with self.transaction() as connection:
             return migrate.upgrade(connection)
+
+    def identity(self) -> int:
+        """A number that names this database and no other; given at the first question."""
+        counters = table(Counter)
+        query = select(counters.c.value).where(counters.c.name == "identity")
+        with self.reading() as connection:
+            known = connection.execute(query).scalar()
+        if known is None:
+            fresh = self.insert(Counter).values(name="identity", value=secrets.randbits(62))
+            with self.transaction() as connection:
+                connection.execute(fresh.on_conflict_do_nothing())
+                known = connection.execute(query).scalar_one()
+        return int(known)
 
     def check(self) -> None:
         """Raise DatabaseNotReady unless the tables are exactly those of this program."""

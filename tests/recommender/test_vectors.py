@@ -142,8 +142,8 @@ def test_the_fit_is_the_same_each_time() -> None:
 def test_a_saved_epoch_goes_on_as_the_one_saved(tmp_path: Path) -> None:
     epoch = Epoch.fit(stream())
     before = epoch.encode([Document("Quokka tariff"), Document("Pražský hrad", language="cs")])
-    epoch.save(tmp_path / "epoch.npz")
-    loaded = Epoch.load(tmp_path / "epoch.npz")
+    epoch.save(tmp_path / "epoch")
+    loaded = Epoch.load(tmp_path / "epoch")
     assert loaded.settings == epoch.settings
     assert loaded.width == epoch.width
     assert same(before, loaded.encode([Document("Quokka tariff"), Document("Pražský hrad", language="cs")]))
