@@ -21,7 +21,7 @@ from recommender.popularity import KEEP_H
 from recommender.rules import DeskRule
 from recommender.signals import HOUR_US
 from recommender.snapshot import SURFACES, Snapshot
-from recommender.stories import Member, StoryKeeper, StorySettings
+from recommender.stories import StoryKeeper, StorySettings
 from recommender.vectors import Epoch
 
 log = logging.getLogger(__name__)
@@ -190,10 +190,7 @@ class Follower:
         order = np.lexsort((columns.id[rows], at_us))
         rows, at_us = rows[order], at_us[order]
         vectors = self.snapshot.index.vectors(rows)
-        self.keeper = StoryKeeper.rebuild(
-            Member(int(columns.id[row]), int(columns.story_id[row]), vectors.rows([place]), int(at))
-            for place, (row, at) in enumerate(zip(rows, at_us, strict=True))
-        )
+        self.keeper = StoryKeeper.restored(vectors, columns.story_id[rows].tolist(), at_us.tolist())
 
     def _take(self, texts: Sequence[ArticleText]) -> None:
         """Add the texts to the index, and to the keeper what other processes decided about them."""

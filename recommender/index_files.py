@@ -63,7 +63,7 @@ def stamp(folder: Path) -> Stamp | None:
 def save(index: ArticleIndex, folder: Path, of: Stamp) -> bool:
     """Write what is new; False where another process is writing. A crash leaves the former index whole."""
     folder.mkdir(parents=True, exist_ok=True)
-    with _turn(folder) as is_mine:
+    with turn(folder) as is_mine:
         if not is_mine:
             return False
         fit, columns, latent = _fit(index.epoch, folder), _columns(index, folder), _latent(index, folder)
@@ -176,7 +176,7 @@ def _prune(folder: Path, named: set[str]) -> None:
 
 
 @contextmanager
-def _turn(folder: Path) -> Iterator[bool]:
+def turn(folder: Path) -> Iterator[bool]:
     """Whether this process may write now."""
     with (folder / ".lock").open("w") as file:
         try:
