@@ -104,18 +104,16 @@ def load(folder: Path) -> Kept:
 def _index(folder: Path, facts: Mapping[str, Any]) -> ArticleIndex:
     parts = facts["parts"]
     held: dict[str, Any] = {path.stem: arrays.load(path) for path in (folder / parts["columns"]).glob("*.npy")}
-    columns = Columns(**{name: held[name] for name in NAMES})
-    rows = np.flatnonzero(held["alive"])
     ends = np.cumsum(held["topic_lengths"])[:-1]
     chunks = [arrays.load(folder / name) for name in parts["latent"]]
     return ArticleIndex(
         epoch=Epoch.load_fit(folder / parts["fit"], Vocabulary.saved(held["vocabulary"])),
         segments=files.load(folder / "postings").segments,
         latent=Latent.of(facts["width"], chunks) if facts["width"] else None,
-        columns=columns,
+        columns=Columns(**{name: held[name] for name in NAMES}),
         alive=held["alive"],
-        by_id=Lookup.of(columns.id[rows], rows),
-        by_story=story_lookup(columns),
+        by_id=Lookup(held["by_id_numbers"], held["by_id_rows"]),
+        by_story=Lookup(held["by_story_numbers"], held["by_story_rows"]),
         topics=dict(zip(facts["topics"], np.split(held["topic_rows"], ends), strict=True)) if facts["topics"] else {},
         categories=Names.of(facts["categories"]),
         languages=Names.of(facts["languages"]),
@@ -137,7 +135,13 @@ def _columns(index: ArticleIndex, folder: Path) -> str:
     name = f"columns-{uuid4().hex}"
     (folder / name).mkdir()
     found: list[Rows] = list(index.topics.values())
+    rows = np.flatnonzero(index.alive)
+    by_id, by_story = Lookup.of(index.columns.id[rows], rows), story_lookup(index.columns)
     more = {
+        "by_id_numbers": by_id.numbers,
+        "by_id_rows": by_id.rows,
+        "by_story_numbers": by_story.numbers,
+        "by_story_rows": by_story.rows,
         "alive": index.alive,
         "topic_rows": np.concatenate(found) if found else np.zeros(0, np.intp),
         "topic_lengths": np.array([len(rows) for rows in found], np.int64),

@@ -195,7 +195,7 @@ class Epoch:
         """The vectors of these texts, in order; encoding them together or one by one gives the same rows."""
         weighted = self._weigh(self._count_words(documents))
         pieces = self._count_pieces(documents) if with_pieces else self.no_pieces(len(documents))
-        return Vectors(weighted, _tf_idf(pieces, self._piece_idf), self._project(weighted))
+        return Vectors(weighted, _tf_idf(pieces, self._piece_idf[pieces.indices]), self._project(weighted))
 
     def no_pieces(self, count: int) -> sparse.csr_matrix:
         """The pieces of texts that offer none (count, buckets)."""
@@ -281,10 +281,14 @@ class Epoch:
         return tokens(title, document.language), tokens(lead, document.language)
 
     def _weigh(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
+        """Words first seen after the fit weigh as words in no text."""
         fitted = len(self._word_idf)
-        idf = np.full(counts.shape[1], self._unseen_idf, dtype=np.float32)
-        idf[:fitted] = self._word_idf[: len(idf)]
-        return _tf_idf(counts, idf)
+        columns = counts.indices
+        if not fitted:
+            return _tf_idf(counts, np.full(len(columns), self._unseen_idf, np.float32))
+        return _tf_idf(
+            counts, np.where(columns < fitted, self._word_idf[np.minimum(columns, fitted - 1)], self._unseen_idf)
+        )
 
     def _learn_projection(self, counts: sparse.csr_matrix) -> Floats | None:
         """Directions of the window, each stretched by its singular value to ``latent_power`` - 1: (terms, r).
@@ -320,9 +324,10 @@ def _smooth_idf(df: npt.NDArray[np.int64], count: int) -> Floats:
 
 
 def _tf_idf(counts: sparse.csr_matrix, idf: Floats) -> sparse.csr_matrix:
-    """Sublinear tf times idf, rows of length 1; empty rows stay empty."""
-    weighted = counts.copy()
-    weighted.data = (1 + np.log(counts.data)) * idf[counts.indices]
-    lengths = np.sqrt(weighted.multiply(weighted).sum(axis=1)).A1
-    weighted.data /= np.repeat(np.where(lengths > 0, lengths, 1), np.diff(counts.indptr)).astype(np.float32)
-    return weighted
+    """Sublinear tf times idf (entries,), rows of length 1; empty rows stay empty."""
+    weights = ((1 + np.log(counts.data)) * idf).astype(np.float32)
+    lengths = np.diff(counts.indptr)
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    squares = np.bincount(row, weights.astype(np.float64) ** 2, len(lengths))
+    weights /= np.sqrt(np.where(squares > 0, squares, 1.0)).astype(np.float32)[row]
+    return sparse.csr_matrix((weights, counts.indices, counts.indptr), shape=counts.shape)

@@ -1,6 +1,7 @@
 """Terms as numbers, append-only: a number once given never changes."""
 
 from collections.abc import Iterable
+from itertools import repeat
 from threading import Lock
 from typing import Self
 
@@ -47,7 +48,7 @@ class Vocabulary:
         """The number of each term, given now where it is new; terms must be distinct."""
         self._read()
         asked = list(terms)
-        found = [self._columns.get(term, -1) for term in asked]
+        found = list(map(self._columns.get, asked, repeat(-1)))
         if -1 not in found:
             return found
         with self._lock:
