@@ -114,6 +114,23 @@ class Database:
                 known = connection.execute(query).scalar_one()
         return int(known)
 
+    def table_bytes(self) -> dict[str, int]:
+        """Bytes on disk of each table with its indexes; of the whole under "" where the database cannot tell them."""
+        with self.reading() as connection:
+            if self.is_postgres:
+                rows = connection.exec_driver_sql(
+                    "SELECT relname, pg_total_relation_size(relid) FROM pg_stat_user_tables"
+                )
+                return {name: int(size) for name, size in rows}
+            try:
+                rows = connection.exec_driver_sql(
+                    "SELECT m.tbl_name, SUM(d.pgsize) FROM dbstat d JOIN sqlite_master m ON m.name = d.name GROUP BY 1"
+                )
+                return {name: int(size) for name, size in rows}
+            except OperationalError:  # a SQLite built without dbstat
+                pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+                return {"": int(pages) * int(connection.exec_driver_sql("PRAGMA page_size").scalar_one())}
+
     def check(self) -> None:
         """Raise DatabaseNotReady unless the tables are exactly those of this program."""
         with self.reading() as connection:
