@@ -50,6 +50,7 @@ class Follower:
         self.merged_at: datetime | None = None
         self.saved_at: datetime | None = None
         self.saved_rev = 0
+        self.opened: Stamp | None = None  # of the kept index this began with
         self.now_us = 0
 
     def follow(self, now: datetime) -> bool:
@@ -91,6 +92,7 @@ class Follower:
         """The first index: what was kept, or else everything read anew."""
         if kept := self._kept():
             self.snapshot = replace(self.snapshot, index=kept.index)
+            self.opened = kept.stamp
             self.rev = self.saved_rev = kept.stamp.rev
             self.fitted_on = kept.stamp.fitted_on
             self._rebuild()

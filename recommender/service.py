@@ -21,6 +21,7 @@ from recommender.beside import Beside
 from recommender.explain import Asked, TitlesOf, explain
 from recommender.follow import Follower, Progress
 from recommender.for_you import Ask
+from recommender.index_files import Stamp
 from recommender.related import heading, related
 from recommender.rules import Choices
 from recommender.shelf import Shelf
@@ -47,6 +48,11 @@ class Service:
     def snapshot(self) -> Snapshot:
         """What answers are computed from; immutable, replaced as a whole."""
         return self._follower.snapshot
+
+    @property
+    def opened(self) -> Stamp | None:
+        """What the kept index held that this process started from, None where it read every text."""
+        return self._follower.opened
 
     def refresh(self) -> bool:
         """Take in every row committed by now; whether anything changed. Cheap when nothing did."""

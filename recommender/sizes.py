@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from data.clock import Clock
 from data.settings import Settings
 from data.store import Store
-from recommender import index_files
 from recommender.follow import age_s
 from recommender.index import ArticleIndex
 from recommender.service import Service
@@ -41,7 +40,7 @@ def measure(store: Store, settings: Settings, clock: Clock) -> list[Size]:
     index = service.snapshot.index
     return [
         *_index(index),
-        Size("time to load", loaded_s, "s", f"{cpu_s:,.2f} s of CPU, {_origin(settings, store)}"),
+        Size("time to load", loaded_s, "s", f"{cpu_s:,.2f} s of CPU, {_origin(service)}"),
         *_age(service.snapshot, clock),
         *_database(store, len(index)),
     ]
@@ -56,20 +55,18 @@ def _index(index: ArticleIndex) -> list[Size]:
         Size("articles indexed", len(index), note=f"{len(index.columns) - len(index):,} replaced rows"),
         Size("segments", len(index.segments)),
         Size("terms", index.epoch.width),
-        Size(
-            "memory an article", index.nbytes / articles, "bytes", f"{_bytes(1e5 * index.nbytes / articles)} a 100,000"
-        ),
+        Size("memory an article", each, "bytes", f"{_bytes(1e5 * each)} a 100,000"),
         Size("  words", words / rows, "bytes", f"{words / max(postings, 1):.1f} bytes a posting"),
         Size("  latent directions", latent / rows, "bytes"),
         Size("  columns and topics", rest / rows, "bytes"),
     ]
 
 
-def _origin(settings: Settings, store: Store) -> str:
-    kept = index_files.stamp(settings.index_dir) if settings.index_dir else None
-    if settings.index_dir is None or kept is None or kept.identity != store.identity():
-        return "every text read: no index is kept"
-    return f"opened from {settings.index_dir}, {store.article_rev() - kept.rev:,} changes behind the database"
+def _origin(service: Service) -> str:
+    if service.opened is None:
+        return "every text read: no index was kept"
+    behind = service.store.article_rev() - service.opened.rev
+    return f"opened from {service.settings.index_dir}, {behind:,} changes behind the database"
 
 
 def _age(snapshot: Snapshot, clock: Clock) -> list[Size]:
