@@ -25,10 +25,8 @@ class Size:
 
     def says(self) -> str:
         """The figure as a person reads it."""
-        shown = (
-            f"{self.value:,.2f} s" if self.unit == "s" else _bytes(self.value) if self.unit else f"{self.value:,.0f}"
-        )
-        return f"{shown}{f'  ({self.note})' if self.note else ''}"
+        say = {"s": _seconds, "bytes": _bytes, "": lambda count: f"{count:,.0f}"}[self.unit]
+        return f"{say(self.value)}{f'  ({self.note})' if self.note else ''}"
 
 
 def measure(store: Store, settings: Settings, clock: Clock) -> list[Size]:
