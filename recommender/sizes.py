@@ -25,7 +25,7 @@ class Size:
 
     def says(self) -> str:
         """The figure as a person reads it."""
-        say = {"s": _seconds, "bytes": _bytes, "": lambda count: f"{count:,.0f}"}[self.unit]
+        say = {"s": _seconds, "bytes": _bytes, "": _count}[self.unit]
         return f"{say(self.value)}{f'  ({self.note})' if self.note else ''}"
 
 
@@ -84,6 +84,10 @@ def _database(store: Store, articles: int) -> list[Size]:
         each = of["reader"] / readers
         found.append(Size("  a reader", each, "bytes", f"{_bytes(1e6 * each)} a 1,000,000, reads and devices included"))
     return found
+
+
+def _count(count: float) -> str:
+    return f"{count:,.0f}"
 
 
 def _seconds(seconds: float) -> str:
