@@ -232,17 +232,16 @@ def _shared(folder: Path) -> dict[str, int]:
     """Bytes of the index that two processes have mapped, and the part each is charged with."""
     if not Path("/proc/self/smaps").exists():
         return {}
-    first, second = (
-        subprocess.Popen(
+    running, lines = [], []
+    for _ in range(2):  # the second looks when the first has touched its pages
+        one = subprocess.Popen(
             [sys.executable, "-c", SHARING, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        for _ in range(2)
-    )
-    assert first.stdout
-    assert second.stdout
-    first.stdout.readline()
-    mapped, charged = map(int, second.stdout.readline().split())
-    for one in (first, second):
+        assert one.stdout
+        running.append(one)
+        lines.append(one.stdout.readline())
+    mapped, charged = map(int, lines[1].split())
+    for one in running:
         one.communicate()
     return {"bytes mapped by each of two processes": mapped, "bytes of them charged to each": charged}
 
