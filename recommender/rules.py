@@ -187,7 +187,7 @@ class Judge:
         away = past & np.isin(history.kind, kinds(*AWAY_KINDS))
         self.mark(np.isin(columns.id[rows], history.article_id[away]), Reason.HIDDEN)
         self.mark(np.isin(columns.story_id[rows], self._stories(history.article_id[away])), Reason.HIDDEN)
-        self._less_like(history, past & (history.kind == kinds("less_like_this")[0]))
+        self._less_like(history)
         return self
 
     def seen(self, impressions: Histories, cap: int) -> "Judge":
@@ -217,20 +217,27 @@ class Judge:
             self.mark(columns.published_at_us[rows] < from_us, Reason.OUTSIDE)
         return self
 
-    def _less_like(self, history: Histories, mask: NDArray[np.bool_]) -> None:
-        """Fading: at first whatever is at all alike stays away, after four weeks only the same."""
-        read_rows = self.index.rows_of(history.article_id[mask])
-        for row, at_us in zip(read_rows, history.at_us[mask], strict=True):
-            faded = (self.at_us - at_us) / HOUR_US / AWAY_FADES_H
-            if row >= 0 and faded < 1:
-                alike = self.index.similarity_to(self.index.vectors(np.array([row])), self.rows)
-                self.mark(alike >= AWAY_CLOSE + (1 - AWAY_CLOSE) * faded, Reason.UNWANTED)
+    def _less_like(self, history: Histories) -> None:
+        for row, bar in less_like(history, self.index.rows_of(history.article_id), self.at_us):
+            alike = self.index.similarity_to(self.index.vectors(np.array([row])), self.rows)
+            self.mark(alike >= bar, Reason.UNWANTED)
 
     def _stories(self, article_ids: IntArray) -> IntArray:
         """The stories these articles tell."""
         rows = self.index.rows_of(article_ids)
         stories = self.index.columns.story_id[rows[rows >= 0]]
         return np.unique(stories[stories != 0])
+
+
+def less_like(history: Histories, rows: Rows, at_us: int) -> list[tuple[int, float]]:
+    """Rows of which the reader wanted less, and the cosine from which others stay away with them.
+
+    Fading: at first whatever is at all alike, after four weeks only the same. `rows` of the articles of the history.
+    """
+    faded = (at_us - history.at_us) / HOUR_US / AWAY_FADES_H
+    wanted = (history.kind == kinds("less_like_this")[0]) & (faded >= 0) & (faded < 1) & (rows >= 0)
+    bars = AWAY_CLOSE + (1 - AWAY_CLOSE) * faded
+    return list(zip(rows[wanted].tolist(), bars[wanted].tolist(), strict=True))
 
 
 def outsiders(index: ArticleIndex, rules: Sequence[DeskRule]) -> Rows:
@@ -256,7 +263,7 @@ def placement(
         found = np.flatnonzero(rule.matches(index, rows)) if rule.row.kind not in ("block", "embargo") else ()
         if not len(found):
             continue
-        best = max(found, key=lambda i: (float(S_total[i]), int(index.columns.published_at_us[rows[i]])))
+        best = _best(found, S_total, index.columns.published_at_us[rows[found]])
         if rule.row.kind == "pin":
             pinned.setdefault(int(best), rule.row.slot or 1)
         elif rule.row.kind == "must_show":
@@ -265,6 +272,11 @@ def placement(
         else:
             adjust[found] += rule.row.strength if rule.row.kind == "boost" else -rule.row.strength
     return Placement(adjust, pinned, frozenset(must - set(pinned)))
+
+
+def _best(found: NDArray[np.intp], total: np.ndarray, published_at_us: IntArray) -> int:
+    """The candidate of the greatest score, the newest of equals, the first of those."""
+    return int(found[np.lexsort((-published_at_us, -total[found]))[0]])
 
 
 def _value(row: RuleRow, article_ids: Mapping[str, int], source_ids: Mapping[str, int]) -> int | str | None:
