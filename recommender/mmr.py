@@ -13,26 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.values import FloatArray, IntArray
-from recommender.packed import (
-    F32_2,
-    F64,
-    I64,
-    PACKED,
-    U8,
-    Packed,
-    Slots,
-    blend,
-    clear,
-    latent_dot,
-    scratch,
-    spread,
-    word_dot,
-)
+from recommender.packed import F32_2, F64, I64, PACKED, U8, Packed, Slots, cosines, scratch
 from recommender.segment import SUBJECT
 from recommender.signals import HALF_CLOSE
 
 STEP = 1e-6  # values closer than this are equal, as in `ranking.SCORE_STEP`
+TIER = 1e12  # steps between tiers: more than any score has
 PIN, MUST_SHOW = 1, 2
+APART, MATRIX, TEXTS = 0, 1, 2  # how candidates are compared
 
 
 @dataclass(frozen=True)
@@ -81,17 +69,17 @@ def fill(pool: Pool, k: int, most: float, caps: Caps) -> tuple[NDArray[np.intp],
     n = len(pool.value)
     alike = pool.alike or Alike()
     packed, matrix = alike.packed or _NO_TEXTS, alike.matrix if alike.matrix is not None else _NO_MATRIX
-    mode = 0 if pool.alike is None or k <= 1 else 1 if alike.matrix is not None else 2
+    mode = APART if pool.alike is None or k <= 1 else MATRIX if alike.matrix is not None else TEXTS
+    slots = np.ascontiguousarray(_NO_SLOTS if alike.slots is None else alike.slots, np.int64)
     waiting = np.full(k + 1, -1, np.int64)
     for place, one in pool.slots.items():
         waiting[place] = one
     chosen, held = _fill(
         np.ascontiguousarray(pool.value, np.float64), np.ascontiguousarray(pool.source, np.int64),
         np.ascontiguousarray(pool.story, np.int64), _bytes(pool.tier, n), _bytes(pool.must, n), waiting, mode,
-        matrix, alike.slots if alike.slots is not None else _NO_SLOTS,
-        packed.starts, packed.ends, packed.terms, packed.weights, packed.latent, packed.directed,
-        scratch(packed.width)[0], k, most, caps.source, caps.story, caps.span, min(caps.must_show_within, k),
-        np.float32(caps.same), SUBJECT.words, SUBJECT.dense,
+        matrix, slots, *packed.arrays, scratch(packed.width), k, most, caps.source, caps.story, caps.span,
+        -1 if pool.must is None else min(caps.must_show_within, k), np.float32(caps.same), SUBJECT.words,
+        SUBJECT.dense,
     )  # fmt: skip
     return np.asarray(chosen, np.intp), held
 
@@ -107,94 +95,51 @@ _NO_TEXTS = Packed(
 
 
 @nb.njit
-def _fits(groups, others, first, size, one, cap):
-    """Whether one more of its group may follow these."""
-    if groups[one] == 0:
-        return True
-    same = 0
-    for place in range(first, size):
-        same += others[place] >= 0 and groups[others[place]] == groups[one]
-    return same < cap
+def _coded(groups):
+    """Groups as numbers from 1, in an order of no meaning; 0 stays 0."""
+    order, code = np.argsort(groups), np.zeros(len(groups), np.int64)
+    last = 0
+    for place in range(len(order)):
+        one = order[place]
+        if place == 0 or groups[one] != groups[order[place - 1]]:
+            last += 1
+        code[one] = last if groups[one] != 0 else 0
+    return code
 
 
 @nb.njit
-def _room(story, chosen, first, size, waiting, place, one, cap):
-    """`_fits` for stories: pins still to come count as placed."""
-    if story[one] == 0:
-        return True
-    same = 0
-    for at in range(first, size):
-        same += story[chosen[at]] == story[one]
-    for at in range(place, len(waiting)):
-        same += waiting[at] >= 0 and story[waiting[at]] == story[one]
-    return same < cap
+def _best(key, source, source_count, source_cap, story, story_count, story_cap):
+    """The best free candidate whose story has room, of a source with room if its tier has one; -1: none.
 
-
-@nb.njit
-def _before(tier, steps, one, other):
-    """Whether one goes before another: by tier, then value, then the tie order."""
-    if tier[one] != tier[other]:
-        return tier[one] < tier[other]
-    return steps[one] > steps[other] or (steps[one] == steps[other] and one < other)
-
-
-@nb.njit
-def _best(tier, steps, state, chosen, first, size, waiting, place, source, source_cap, story, story_cap):
-    """The best free candidate whose story has room, of a source with room if its tier has one; -1: none."""
-    best, crowded = -1, -1
-    for one in range(len(steps)):
-        if state[one] or (best >= 0 and not _before(tier, steps, one, best)):
+    Keys are steps of value, TIER lower for each tier; out is -inf. Equal keys: the earlier.
+    """
+    best, crowded, best_key, crowded_key = -1, -1, -np.inf, -np.inf
+    for one in range(len(key)):
+        if key[one] <= best_key or (story[one] and story_count[story[one]] >= story_cap):
             continue
-        if not _room(story, chosen, first, size, waiting, place, one, story_cap):
-            continue
-        if _fits(source, chosen, first, size, one, source_cap):
-            best = one
-        elif crowded < 0 or _before(tier, steps, one, crowded):
-            crowded = one
-    if best < 0 or (crowded >= 0 and tier[crowded] < tier[best]):
-        return crowded
+        if source[one] == 0 or source_count[source[one]] < source_cap:
+            best, best_key = one, key[one]
+        elif key[one] > crowded_key:
+            crowded, crowded_key = one, key[one]
+    return crowded if crowded_key > best_key + TIER / 2 else best
+
+
+@nb.njit
+def _best_must(key, tier, must):
+    """The best free must-show, whatever its tier, story and source."""
+    best, best_key = -1, -np.inf
+    for one in range(len(key)):
+        if must[one] and key[one] + TIER * tier[one] > best_key:
+            best, best_key = one, key[one] + TIER * tier[one]
     return best
 
 
 @nb.njit
-def _best_must(steps, state, must):
-    best = -1
-    for one in range(len(steps)):
-        if must[one] and not state[one] and (best < 0 or steps[one] > steps[best]):
-            best = one
-    return best
-
-
-@nb.njit
-def _likeness(
-    one, chosen, start, size, mode, matrix, slots, starts, ends, terms, weights, latent, directed, dense, words_share,
-    dense_share,
-):  # fmt: skip
-    """The greatest cosine of a candidate with the chosen from `start` on."""
-    greatest = np.float32(-2)
-    if mode == 1:
-        for place in range(start, size):
-            greatest = max(greatest, matrix[chosen[place], one])
-        return greatest
-    mine = slots[one]
-    spread(mine, starts, ends, terms, weights, dense)
-    for place in range(start, size):
-        slot = slots[chosen[place]]
-        words_weight = words_share if ends[slot] > starts[slot] and ends[mine] > starts[mine] else 0.0
-        dense_weight = dense_share if directed[slot] and directed[mine] else 0.0
-        words = np.float64(word_dot(slot, starts, ends, terms, weights, dense)) if words_weight > 0 else 0.0
-        along = np.float64(latent_dot(latent[mine], latent[slot])) if dense_weight > 0 else 0.0
-        greatest = max(greatest, blend(words, along, words_weight, dense_weight))
-    clear(mine, starts, ends, terms, dense)
-    return greatest
-
-
-@nb.njit
-def _musts(state, must, waiting, place, within):
-    """Whether the next place must go to a must-show: as many are left as places to hold them."""
+def _must(key, must, waiting, place, within):
+    """Whether the next place goes to a must-show: as many are left as places to hold them."""
     musts, left = 0, within - place + 1
-    for one in range(len(state)):
-        musts += must[one] and not state[one]
+    for one in range(len(key)):
+        musts += must[one] and key[one] > -np.inf
     for later in range(place + 1, within + 1):
         left -= waiting[later] >= 0
     return musts > 0 and left <= musts
@@ -207,106 +152,82 @@ def _cost(cosine, most):
     return np.float64(np.float32(most) * (np.float32(1 + HALF_CLOSE) * bounded / (bounded + np.float32(HALF_CLOSE))))
 
 
+@nb.njit
+def _likeness(one, chosen, start, size, mode, matrix, slots, texts, dense, shares, room):
+    """The greatest cosine of a candidate with the chosen from `start` on."""
+    greatest = np.float32(-2)
+    if mode == MATRIX:
+        for place in range(start, size):
+            greatest = max(greatest, matrix[chosen[place], one])
+        return greatest
+    starts, ends, terms, weights, latent, directed = texts
+    others, found, along = room
+    for place in range(start, size):
+        others[place] = slots[chosen[place]]
+    cosines(
+        slots[one], others[start:size], starts, ends, terms, weights, latent, directed, dense, shares[0], shares[1],
+        found[start:size], along[start:size],
+    )  # fmt: skip
+    for place in range(start, size):
+        greatest = max(greatest, found[place])
+    return greatest
+
+
 @nb.njit(
     nb.types.Tuple((nb.int64[::1], nb.int8[::1]))(
-        F64,
-        I64,
-        I64,
-        U8,
-        U8,
-        nb.int64[::1],
-        nb.int64,
-        F32_2,
-        I64,
-        *PACKED,
-        nb.float32[::1],
-        nb.int64,
-        nb.float64,
-        nb.int64,
-        nb.int64,
-        nb.int64,
-        nb.int64,
-        nb.float32,
-        nb.float64,
-        nb.float64,
+        F64, I64, I64, U8, U8, nb.int64[::1], nb.int64, F32_2, I64, *PACKED, nb.float32[::1], nb.int64, nb.float64,
+        nb.int64, nb.int64, nb.int64, nb.int64, nb.float32, nb.float64, nb.float64,
     ),
     cache=True,
     nogil=True,
-)
-def _fill(
-    value,
-    source,
-    story,
-    tier,
-    must,
-    waiting,
-    mode,
-    matrix,
-    slots,
-    starts,
-    ends,
-    terms,
-    weights,
-    latent,
-    directed,
-    dense,
-    k,
-    most,
-    source_cap,
-    story_cap,
-    span,
-    within,
-    same,
-    words_share,
-    dense_share,
-):
+)  # fmt: skip
+def _fill(  # noqa: C901, PLR0912 - one loop over the places
+    value, source, story, tier, must, waiting, mode, matrix, slots, starts, ends, terms, weights, latent, directed,
+    dense, k, most, source_cap, story_cap, span, within, same, words_share, dense_share,
+):  # fmt: skip
     n = len(value)
-    steps = np.rint(value / STEP)  # of value less likeness, as far as it was compared
+    key = np.rint(value / STEP) - TIER * tier  # of value less likeness, as far as it was compared
     compared = np.zeros(n, np.int64)  # with how many of the chosen
-    state = np.zeros(n, np.uint8)  # 0: free; 1: pinned, waiting; 2: chosen or out
-    state[waiting[waiting >= 0]] = 1
+    key[waiting[waiting >= 0]] = -np.inf
     chosen, held = np.empty(k, np.int64), np.zeros(k, np.int8)
-    size = 0
+    texts, shares = (starts, ends, terms, weights, latent, directed), (words_share, dense_share)
+    room = np.empty(k, np.int64), np.empty(k, np.float32), np.empty(k, np.float32)
+    source, story = _coded(source), _coded(story)
+    source_count, story_count = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)  # in the last places
     for place in range(1, k + 1):
-        pick, why, first = waiting[place], PIN, max(0, size - span + 1)
+        if waiting[place] >= 0:
+            story_count[story[waiting[place]]] += 1  # pins still to come count as placed
+    size = left = 0
+    for place in range(1, k + 1):
+        while left < min(size, size - span + 1):
+            source_count[source[chosen[left]]] -= 1
+            story_count[story[chosen[left]]] -= 1
+            left += 1
+        pick, why = waiting[place], PIN
         waiting[place] = -1
-        if pick < 0:
-            why = MUST_SHOW if _musts(state, must, waiting, place, within) else 0
+        if pick >= 0:
+            story_count[story[pick]] -= 1
+        else:
+            why = MUST_SHOW if within >= 0 and _must(key, must, waiting, place, within) else 0
         while why != PIN:
             if why == MUST_SHOW:
-                pick = _best_must(steps, state, must)
+                pick = _best_must(key, tier, must)
             else:
-                pick = _best(
-                    tier, steps, state, chosen, first, size, waiting, place, source, source_cap, story, story_cap
-                )
-            if pick < 0 or mode == 0 or compared[pick] == size:
+                pick = _best(key, source, source_count, source_cap, story, story_count, story_cap)
+            if pick < 0 or mode == APART or compared[pick] == size:
                 break
-            cosine = _likeness(
-                pick,
-                chosen,
-                compared[pick],
-                size,
-                mode,
-                matrix,
-                slots,
-                starts,
-                ends,
-                terms,
-                weights,
-                latent,
-                directed,
-                dense,
-                words_share,
-                dense_share,
-            )
+            cosine = _likeness(pick, chosen, compared[pick], size, mode, matrix, slots, texts, dense, shares, room)
             compared[pick] = size
             if cosine >= same and not must[pick]:
-                state[pick] = 2
+                key[pick] = -np.inf
             else:
-                steps[pick] = min(steps[pick], np.rint((value[pick] - _cost(cosine, most)) / STEP))
+                less = np.rint((value[pick] - _cost(cosine, most)) / STEP) - TIER * tier[pick]
+                key[pick] = min(key[pick], less)
         if pick < 0:
             break
-        chosen[size], held[size], state[pick] = pick, why, 2
+        chosen[size], held[size], key[pick] = pick, why, -np.inf
+        source_count[source[pick]] += 1
+        story_count[story[pick]] += 1
         size += 1
     for place in range(1, k + 1):  # fewer items than slots: pins still come, as high as they can
         if waiting[place] >= 0:

@@ -55,23 +55,29 @@ class Packed:
     def like_profile(self, reads: Slots, weights: FloatArray, slots: Slots) -> FloatArray:
         """Cosine of the weighted sum of `reads` with each slot (slots,).
 
-        Equal texts have equal cosines whatever stands around them. Cost: about 50 ns a read or slot for the terms of
-        a headline, 150 ns for those of a body.
+        Equal texts have equal cosines whatever stands around them. Cost: about 0.15 us a slot with the 185 terms of a
+        body, 0.5 us a read.
         """
-        found: FloatArray = _like_profile(reads, weights, slots, *self._arrays, scratch(self.width)[0], *_SHARES)
+        dense = np.zeros(0, np.float32) if not len(reads) else scratch(self.width)[: self.width]
+        found: FloatArray = _like_profile(_slots(reads), weights, _slots(slots), *self.arrays, dense, *_SHARES)
         return found
 
     def among(self, few: Slots, many: Slots) -> FloatArray:
-        """Cosine of each of a few slots with each of many (few x many). Cost: one pass over the terms of the many."""
-        found: FloatArray = _among(few, many, *self._arrays, scratch(self.width)[1], *_SHARES)
+        """Cosine of each of a few slots with each of many (few x many). Cost: about 70 ns a pair of bodies."""
+        found: FloatArray = _among(_slots(few), _slots(many), *self.arrays, scratch(self.width), *_SHARES)
         return found
 
     @property
-    def _arrays(self):
+    def arrays(self) -> tuple[NDArray, ...]:
+        """What compiled code takes, in the order of PACKED."""
         return self.starts, self.ends, self.terms, self.weights, self.latent, self.directed
 
 
 _SHARES = SUBJECT.words, SUBJECT.dense
+
+
+def _slots(slots: Slots) -> Slots:
+    return np.ascontiguousarray(slots, np.int64)
 
 
 def latent_of(vectors: Vectors) -> FloatArray:
@@ -81,12 +87,11 @@ def latent_of(vectors: Vectors) -> FloatArray:
     return np.ascontiguousarray(vectors.dense, np.float32)
 
 
-def scratch(width: int) -> tuple[FloatArray, NDArray[np.int32]]:
+def scratch(width: int) -> FloatArray:
     """Zeros of this thread, at least `width` long; whoever writes into them leaves zeros behind."""
-    held: tuple[FloatArray, NDArray[np.int32]] | None = getattr(_local, "scratch", None)
-    if held is None or len(held[0]) < width:
-        size = width + width // 4
-        _local.scratch = held = np.zeros(size, np.float32), np.zeros(size, np.int32)
+    held: FloatArray | None = getattr(_local, "scratch", None)
+    if held is None or len(held) < width:
+        _local.scratch = held = np.zeros(width + width // 4, np.float32)
     return held
 
 
@@ -101,31 +106,42 @@ PACKED = I64, I64, I32, F32, F32_2, U8
 FAST = {"reassoc", "contract"}
 
 
-@nb.njit(fastmath=FAST)
-def word_dot(slot, starts, ends, terms, weights, dense):
-    """The words of a slot against a vector laid out by term."""
-    mine = terms[starts[slot] : ends[slot]]
-    values = weights[starts[slot] : ends[slot]]
-    total = np.float32(0)
-    for place in range(len(mine)):
-        total += values[place] * dense[np.uint32(mine[place])]  # unsigned: gathered eight or sixteen at a time
-    return total
+# Whole loops and no slices: a call costs more than the inner product of two short rows.
 
 
 @nb.njit(fastmath=FAST)
-def latent_dot(one, other):
-    """Inner product of two latent rows."""
-    total = np.float32(0)
-    for place in range(len(one)):
-        total += one[place] * other[place]
-    return total
+def word_dots(slots, starts, ends, terms, weights, dense, found):
+    """The words of each slot against a vector laid out by term."""
+    for one in range(len(slots)):
+        slot = np.uint64(slots[one])
+        total = np.float32(0)
+        # Unsigned: nothing to check, so that eight or sixteen are gathered at a time.
+        for place in range(np.uint64(starts[slot]), np.uint64(ends[slot])):
+            total += weights[place] * dense[np.uint32(terms[place])]
+        found[one] = total
+
+
+@nb.njit(fastmath=FAST)
+def latent_dots(slots, latent, direction, found):
+    """The latent row of each slot against a direction."""
+    for one in range(len(slots)):
+        slot = np.uint64(slots[one])
+        total = np.float32(0)
+        for place in range(len(direction)):
+            total += latent[slot, place] * direction[place]
+        found[one] = total
 
 
 @nb.njit
-def blend(words, dense, words_share, dense_share):
-    """The mean over the views both have; a share is 0 for a view that one lacks."""
-    weight = words_share + dense_share
-    return np.float32((words_share * words + dense_share * dense) / weight) if weight > 0 else np.float32(0)
+def blend(slots, starts, ends, directed, words, along, words_share, dense_share):
+    """Into `words`: the mean over the views both have; a share is 0 for a view that the other side lacks."""
+    for one in range(len(slots)):
+        slot = slots[one]
+        words_weight = words_share if ends[slot] > starts[slot] else 0.0
+        dense_weight = dense_share if directed[slot] else 0.0
+        weight = words_weight + dense_weight
+        both = words_weight * np.float64(words[one]) + dense_weight * np.float64(along[one])
+        words[one] = both / weight if weight > 0 else 0.0
 
 
 @nb.njit
@@ -142,6 +158,18 @@ def clear(slot, starts, ends, terms, dense):
         dense[terms[place]] = 0
 
 
+@nb.njit
+def cosines(one, slots, starts, ends, terms, weights, latent, directed, dense, words_share, dense_share, found, along):
+    """Blended cosine of one slot with each of others, into `found`; `along` is room for as many."""
+    spread(one, starts, ends, terms, weights, dense)
+    word_dots(slots, starts, ends, terms, weights, dense, found)
+    clear(one, starts, ends, terms, dense)
+    latent_dots(slots, latent, latent[one], along)
+    words_share = words_share if ends[one] > starts[one] else 0.0
+    dense_share = dense_share if directed[one] else 0.0
+    blend(slots, starts, ends, directed, found, along, words_share, dense_share)
+
+
 @nb.njit(
     nb.float32[::1](I64, F32, I64, *PACKED, nb.float32[::1], nb.float64, nb.float64), cache=True, nogil=True
 )  # fmt: skip
@@ -150,68 +178,43 @@ def _like_profile(
 ):
     direction = np.zeros(latent.shape[1], np.float32)
     for read in range(len(reads)):
-        slot, weight = reads[read], read_weights[read]
-        for place in range(starts[slot], ends[slot]):
-            dense[terms[place]] += weight * weights[place]
+        slot, weight = np.uint64(reads[read]), read_weights[read]
+        for place in range(np.uint64(starts[slot]), np.uint64(ends[slot])):
+            dense[np.uint32(terms[place])] += weight * weights[place]
         for place in range(len(direction)):
             direction[place] += weight * latent[slot, place]
+    own = np.empty(len(reads), np.float32)
+    word_dots(reads, starts, ends, terms, weights, dense, own)
     square = 0.0  # |p|^2 = sum of weight x (read . p): no list of the terms is needed
     for read in range(len(reads)):
-        square += np.float64(read_weights[read]) * np.float64(
-            word_dot(reads[read], starts, ends, terms, weights, dense)
-        )
+        square += np.float64(read_weights[read]) * np.float64(own[read])
     length = np.float32(np.sqrt(square)) if square > 0 else np.float32(0)
-    latent_length = np.float32(np.sqrt(np.float64(latent_dot(direction, direction))))
+    found, along = np.empty(len(slots), np.float32), np.empty(len(slots), np.float32)
+    word_dots(slots, starts, ends, terms, weights, dense, found)
+    dense[:] = 0
+    if length > 0:
+        found /= length
+    square = 0.0
+    for place in range(len(direction)):
+        square += np.float64(direction[place]) * np.float64(direction[place])
+    latent_length = np.float32(np.sqrt(square))
     if latent_length > 1e-9:
         direction /= latent_length
-    else:
-        direction[:] = 0
-    found = np.empty(len(slots), np.float32)
-    for one in range(len(slots)):
-        slot = slots[one]
-        words, words_weight, along, dense_weight = np.float64(0), 0.0, np.float64(0), 0.0
-        if length > 0 and ends[slot] > starts[slot]:
-            words = np.float64(word_dot(slot, starts, ends, terms, weights, dense) / length)
-            words_weight = words_share
-        if latent_length > 1e-9 and directed[slot]:
-            along = np.float64(latent_dot(latent[slot], direction))
-            dense_weight = dense_share
-        found[one] = blend(words, along, words_weight, dense_weight)
-    for read in range(len(reads)):
-        clear(reads[read], starts, ends, terms, dense)
+    latent_dots(slots, latent, direction, along)
+    words_share = words_share if length > 0 else 0.0
+    dense_share = dense_share if latent_length > 1e-9 else 0.0
+    blend(slots, starts, ends, directed, found, along, words_share, dense_share)
     return found
 
 
 @nb.njit(
-    nb.float32[:, ::1](I64, I64, *PACKED, nb.int32[::1], nb.float64, nb.float64), cache=True, nogil=True
+    nb.float32[:, ::1](I64, I64, *PACKED, nb.float32[::1], nb.float64, nb.float64), cache=True, nogil=True
 )  # fmt: skip
-def _among(few, many, starts, ends, terms, weights, latent, directed, first, words_share, dense_share):
-    size = 1
+def _among(few, many, starts, ends, terms, weights, latent, directed, dense, words_share, dense_share):
+    found, along = np.empty((len(few), len(many)), np.float32), np.empty(len(many), np.float32)
     for one in range(len(few)):
-        size += ends[few[one]] - starts[few[one]]
-    owner, value, following = np.empty(size, np.int32), np.empty(size, np.float32), np.empty(size, np.int32)
-    filled = np.int32(0)
-    for one in range(len(few)):  # the few by term: chains that begin at first[term], 0 ends one
-        for place in range(starts[few[one]], ends[few[one]]):
-            filled += np.int32(1)
-            owner[filled], value[filled], following[filled] = one, weights[place], first[terms[place]]
-            first[terms[place]] = filled
-    found = np.empty((len(few), len(many)), np.float32)
-    words = np.empty(len(few), np.float32)
-    for other in range(len(many)):
-        slot = many[other]
-        words[:] = 0
-        for place in range(starts[slot], ends[slot]):
-            link = first[terms[place]]
-            while link:
-                words[owner[link]] += value[link] * weights[place]
-                link = following[link]
-        for one in range(len(few)):
-            mine = few[one]
-            words_weight = words_share if ends[slot] > starts[slot] and ends[mine] > starts[mine] else 0.0
-            dense_weight = dense_share if directed[slot] and directed[mine] else 0.0
-            along = latent_dot(latent[mine], latent[slot]) if dense_weight > 0 else np.float32(0)
-            found[one, other] = blend(np.float64(words[one]), np.float64(along), words_weight, dense_weight)
-    for one in range(len(few)):
-        clear(few[one], starts, ends, terms, first)
+        cosines(
+            few[one], many, starts, ends, terms, weights, latent, directed, dense, words_share, dense_share,
+            found[one], along,
+        )  # fmt: skip
     return found

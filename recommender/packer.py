@@ -4,6 +4,7 @@ from threading import RLock
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from data.values import FloatArray, IntArray
 from recommender.index import ArticleIndex, Rows
@@ -110,9 +111,11 @@ class Packer:
         words, latent = vectors.words, latent_of(vectors)
         if not self._size:
             self._latent = np.zeros((0, latent.shape[1]), np.float32)
-        codes = self._coded(vectors)
-        columns = index.columns
-        self._append(np.diff(words.indptr), codes, words.data, latent, columns.id[rows], columns.text_sum[rows])
+        columns, codes = index.columns, self._coded(vectors)
+        words = sparse.csr_matrix((words.data, codes, words.indptr), shape=(len(vectors), self._width), copy=True)
+        words.sort_indices()  # common terms first
+        lengths = np.diff(words.indptr).astype(np.int64)
+        self._append(lengths, words.indices, words.data, latent, columns.id[rows], columns.text_sum[rows])
         self._place(np.append(self._row_of, rows))
 
     def _coded(self, vectors: Vectors) -> NDArray[np.int32]:

@@ -14,7 +14,7 @@ from recommender.index import ArticleIndex, Rows
 from recommender.packed import Packed
 from recommender.signals import HOUR_US, SIGNALS
 from recommender.snapshot import ReaderView, Snapshot
-from recommender.window import NO_ROWS, Window
+from recommender.window import NEVER, NO_ROWS, Window
 
 CLOSE = 0.2  # cosine from which a read explains a recommendation
 SHARED_TERMS = 6
@@ -105,13 +105,13 @@ def nearest_reads(index: ArticleIndex, ranked: Ranked, rows: Sequence[int] | Row
         packed, _, slots = ranked.window.packed(both)
     else:
         packed, slots = Packed.of(index.vectors(both)), np.arange(len(both))
-    return [_near(read, cosine) for cosine in packed.among(slots[: len(wanted)], slots[len(wanted) :])]
-
-
-def _near(read: Rows, cosine: FloatArray) -> Near:
-    close = np.flatnonzero(cosine >= CLOSE)
-    order = close[np.argsort(-cosine[close], kind="stable")]
-    return Near(read[order], cosine[order])
+    cosine = packed.among(slots[: len(wanted)], slots[len(wanted) :])
+    one, place = np.nonzero(cosine >= CLOSE)
+    close = cosine[one, place]
+    order = np.lexsort((-close, one))
+    ends = np.cumsum(np.bincount(one, minlength=len(wanted))).tolist()
+    found, close = read[place[order]], close[order]
+    return [Near(found[start:end], close[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def shared_terms(index: ArticleIndex, one: int, other: int) -> tuple[str, ...]:
@@ -267,10 +267,11 @@ def _of_topic(index: ArticleIndex, window: Window | None, rows: Rows, topic: str
 
 def _since_read(index: ArticleIndex, reader: ReaderView, near: Sequence[Near], at_us: int) -> list[float | None]:
     """Hours since the nearest read of each, None where there is none."""
-    ids = index.columns.id[[one.rows[0] if len(one.rows) else -1 for one in near]] if len(index.columns) else []
-    history = reader.history
-    found: list[float | None] = []
-    for one, article_id in zip(near, ids, strict=True):
-        at = history.at_us[history.article_id == article_id] if len(one.rows) else ()
-        found.append(float(at_us - int(np.max(at))) / HOUR_US if len(at) else None)
+    told = [place for place, one in enumerate(near) if len(one.rows)]
+    found: list[float | None] = [None] * len(near)
+    ids = index.columns.id[[near[place].rows[0] for place in told]]
+    mine = reader.history.article_id[:, None] == ids[None, :]
+    last_us = np.where(mine, reader.history.at_us[:, None], NEVER).max(axis=0, initial=NEVER)
+    for place, at in zip(told, last_us.tolist(), strict=True):
+        found[place] = (at_us - at) / HOUR_US if at > NEVER else None
     return found
