@@ -124,26 +124,9 @@ def add_person(
     typer.echo(json.dumps({"email": email, "role": role, "password": password}) if as_json else password)
 
 
-def doctor(as_json: AsJson = False) -> None:
-    """Check the installation and say what is wrong.
-
-    Example: newsbell doctor
-    """
-    from data.doctor import examine
-
-    findings = examine()
-    if as_json:
-        typer.echo(json.dumps([{"check": f.check, "ok": f.is_ok, "says": f.says} for f in findings]))
-    else:
-        for finding in findings:
-            typer.echo(f"{'ok  ' if finding.is_ok else 'FAIL'}  {finding.check}: {finding.says}")
-    if not all(finding.is_ok for finding in findings):
-        raise typer.Exit(1)
-
-
 def mount(app: typer.Typer) -> None:
     """Add this room's commands."""
-    for command in (init, import_events, import_readers, doctor):
+    for command in (init, import_events, import_readers):
         app.command()(command)
     app.add_typer(keys, name="keys")
     app.add_typer(people, name="people")

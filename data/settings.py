@@ -35,12 +35,20 @@ class Settings(BaseSettings):
     window_days: float = Field(
         10.0, gt=0, le=3650, description="Articles this recent can be recommended in a for-you list"
     )
+    index_dir: Path | None = Field(
+        Path("var/index"), description="Where servers keep the index between starts; empty keeps none"
+    )
     refresh_s: float = Field(0.5, ge=0.05, le=60, description="How often a worker looks for changed rows")
     fetch_timeout_s: float = Field(20.0, gt=0, le=600, description="Longest time one feed may take, in all")
     fetch_max_bytes: int = Field(20_000_000, gt=0, description="Largest feed read, after decompression")
     allow_private_addresses: bool = Field(False, description="Fetch feeds from private and loopback addresses too")
     tick_s: float = Field(30.0, ge=1, le=900, description="How often the scheduler looks for due campaigns")
     dask: str | None = Field(None, description="Dask scheduler address for ranking many readers")
+
+    @field_validator("index_dir", mode="before")
+    @classmethod
+    def _no_folder(cls, folder: object) -> object:
+        return None if folder == "" else folder
 
     @field_validator("database_url")
     @classmethod

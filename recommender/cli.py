@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from recommender.doctor_cli import doctor
+
 if TYPE_CHECKING:
     from recommender.cards import Card
     from recommender.service import Service
@@ -148,3 +150,4 @@ def mount(app: typer.Typer) -> None:
     app.command()(related)
     app.command()(for_you)
     app.command()(why)
+    app.command()(doctor)

@@ -1,14 +1,15 @@
 """What ranking needs of every article beside its text, one array per field."""
 
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.values import ArticleText, IntArray
+from recommender.growing import Growing
 from recommender.signals import LIFETIMES
 
 
@@ -18,6 +19,18 @@ class Names:
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._names: list[str] = []
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> Self:
+        """These names, in the order of their numbers."""
+        made = cls()
+        for name in names:
+            made.number(name)
+        return made
+
+    def all(self) -> list[str]:
+        """Every name, in the order of the numbers."""
+        return list(self._names)
 
     def number(self, name: str) -> int:
         """The number of a name, given now if it is new."""
@@ -58,6 +71,7 @@ class Columns:
     lifetime: NDArray[np.int8]  # indexes LIFETIMES
     retracted: NDArray[np.bool_]
     text_sum: IntArray  # checksum of the text: equal means the row's vector still holds
+    rooms: Mapping[str, Growing] = field(default_factory=dict, repr=False, compare=False)  # behind the arrays
 
     def __len__(self) -> int:
         return len(self.id)
@@ -80,19 +94,34 @@ class Columns:
         )
 
     def joined(self, other: Self) -> Self:
-        """These rows, then the other's."""
-        return self._map(lambda name: np.concatenate([getattr(self, name), getattr(other, name)]))
+        """These rows, then the other's. Amortised cost: the other's rows."""
+        rooms, arrays = dict[str, Growing](), dict[str, Any]()
+        for name in NAMES:
+            room = self.rooms.get(name) or Growing(getattr(self, name))
+            rooms[name], arrays[name] = room.extended(len(self), getattr(other, name))
+        return type(self)(**arrays, rooms=rooms)
 
     def take(self, rows: Any) -> Self:
         """Only these rows, in this order."""
-        return self._map(lambda name: getattr(self, name)[rows])
+        return type(self)(**{name: getattr(self, name)[rows] for name in NAMES})
 
     def replaced(self, rows: IntArray, other: Self) -> Self:
-        """A copy in which `rows` hold the other's values."""
-        return self._map(lambda name: _put(getattr(self, name), rows, getattr(other, name)))
+        """These rows, of which `rows` hold the other's values. Cost: a copy of the columns that differ."""
+        changed = {name: (getattr(self, name), getattr(other, name)) for name in NAMES}
+        changed = {name: both for name, both in changed.items() if not np.array_equal(both[0][rows], both[1])}
+        return self.with_arrays({name: _put(mine, rows, theirs) for name, (mine, theirs) in changed.items()})
 
-    def _map(self, change: Any) -> Self:
-        return type(self)(**{field.name: change(field.name) for field in fields(self)})
+    def with_arrays(self, arrays: Mapping[str, Any]) -> Self:
+        """These rows with other arrays for some columns."""
+        return replace(self, **arrays, rooms={name: room for name, room in self.rooms.items() if name not in arrays})
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all columns."""
+        return sum(getattr(self, name).nbytes for name in NAMES)
+
+
+NAMES = tuple(one.name for one in fields(Columns) if one.name != "rooms")
 
 
 def base(language: str) -> str:

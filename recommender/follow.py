@@ -4,54 +4,81 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
-from data.clock import micros
+from data.clock import instant, micros
 from data.store import Store
-from data.values import ArticleText, RuleRow
-from recommender import rules
-from recommender.index import ArticleIndex
+from data.values import ArticleText, IntArray, RuleRow
+from recommender import index_files, rules
+from recommender.beside import Apply, Beside
+from recommender.build import PAGE, Built, build, pages
+from recommender.index import ArticleIndex, Rows
+from recommender.index_files import Kept, Stamp
 from recommender.popularity import KEEP_H
 from recommender.rules import DeskRule
 from recommender.signals import HOUR_US
 from recommender.snapshot import SURFACES, Snapshot
-from recommender.stories import Member, StoryKeeper, StorySettings
+from recommender.stories import StoryKeeper, StorySettings
 from recommender.vectors import Epoch
 
 log = logging.getLogger(__name__)
-PAGE = 1_000
-FIT_AT_MOST = 20_000  # newest articles an epoch is fitted on: enough for its word weights, seconds to compute
 REFIT_GROWTH = 2.0  # refit when the archive grew by this factor since
+SMALL = 5_000  # an archive up to this size is fitted anew at once and kept nowhere: that takes seconds
 MERGE_EVERY_S = 60.0
+SAVE_EVERY = timedelta(minutes=10)
 Progress = Callable[[int], None]
 
 
 class Follower:
-    """Keeps one snapshot up to date. Not safe to use from several threads at once: `Service` takes turns."""
+    """Keeps one snapshot up to date. Not safe to use from several threads at once: `Service` takes turns.
 
-    def __init__(self, store: Store, progress: Progress | None = None) -> None:
-        self.store, self.progress = store, progress
+    With `beside`, slow work (a new vocabulary, joining large segments, saving) goes on in a thread, and `follow` puts
+    its results in place. With `keep`, the folder an index is kept in, a start goes on from what is kept there.
+    """
+
+    def __init__(
+        self, store: Store, progress: Progress | None = None, *, beside: Beside | None = None, keep: Path | None = None
+    ) -> None:
+        self.store, self.progress, self.beside, self.keep = store, progress, beside, keep
         self.snapshot = Snapshot(ArticleIndex.empty(Epoch.fit([])))
         self.keeper = StoryKeeper()
         self.rev = self.batch = self.fitted_on = 0
         self.is_new = False  # articles came since the last merge pass
         self.merged_at: datetime | None = None
+        self.saved_at: datetime | None = None
+        self.saved_rev = 0
+        self.opened: Stamp | None = None  # of the kept index this began with
         self.now_us = 0
 
     def follow(self, now: datetime) -> bool:
         """Bring the snapshot up to the rows committed by now; whether anything changed."""
         before, self.now_us = self.snapshot, micros(now)
+        if self.beside:
+            self.beside.settle()
         self._follow_articles(now)
         self._follow_events(now)
         self._follow_desk(now)
+        self._look_after(now)
         return self.snapshot is not before
+
+    def save(self) -> None:
+        """Keep the index for the next start, if it is to be kept and no other process is doing so."""
+        if not self._is_unsaved:
+            return
+        kept = Stamp(self.store.identity(), self.rev, self.fitted_on)
+        if self.keep and index_files.save(self.snapshot.index, self.keep, kept):
+            self.saved_rev = kept.rev
 
     def _follow_articles(self, now: datetime) -> None:
         before = self.rev
         try:
             counter = self.store.article_rev()
             if counter > self.rev:
+                if not len(self.snapshot.index):
+                    self._begin(now)
                 self._absorb(self._texts(self.rev), now)
                 self.rev = max(self.rev, counter)  # numbers may be taken without a row to show for it
             if self.is_new and (self.merged_at is None or now - self.merged_at >= timedelta(seconds=MERGE_EVERY_S)):
@@ -61,34 +88,99 @@ class Follower:
             self._rebuild()  # what was decided and not committed is forgotten
             raise
 
+    def _begin(self, now: datetime) -> None:
+        """The first index: what was kept, or else everything read anew."""
+        if kept := self._kept():
+            self.snapshot = replace(self.snapshot, index=kept.index)
+            self.opened = kept.stamp
+            self.rev = self.saved_rev = kept.stamp.rev
+            self.fitted_on = kept.stamp.fitted_on
+            self._rebuild()
+            log.info("opened the index kept in %s: %d articles", self.keep, len(kept.index))
+            return
+        self._take_built(build(self.store, self.progress), now)
+
+    def _kept(self) -> Kept | None:
+        """The kept index, if it is of this database."""
+        if self.keep is None:
+            return None
+        try:
+            kept = index_files.load(self.keep)
+        except index_files.IndexUnreadable as error:
+            log.info("reading every article anew: %s", error)
+            return None
+        is_ours = kept.stamp.identity == self.store.identity() and kept.stamp.rev <= self.store.article_rev()
+        return kept if is_ours else None
+
+    def _take_built(self, built: Built, now: datetime) -> None:
+        """Put a new index in place of the present one, with what changed since it was begun."""
+        self.rev, self.fitted_on = built.rev, len(built.index)
+        index = built.index.add(self._texts(built.rev))
+        self.snapshot = replace(self.snapshot, index=index)
+        self._rebuild()
+        waiting = np.flatnonzero(index.alive & (index.columns.story_id == 0) & ~index.columns.retracted)
+        self._assign_rows(waiting, now)
+        log.info("fitted a vocabulary of %d terms, %d articles", index.epoch.width, len(index))
+
     def _texts(self, since: int) -> list[ArticleText]:
         """What changed since, each article once, as it is now."""
         texts: dict[int, ArticleText] = {}
-        while page := self.store.article_texts(since, limit=PAGE):
+        for page in pages(self.store, since):
             texts.update((text.id, text) for text in page)
-            since = page[-1].rev
-        self.rev = since
+            self.rev = page[-1].rev
         return list(texts.values())
 
     def _absorb(self, texts: Sequence[ArticleText], now: datetime) -> None:
         """Make the texts part of the snapshot and give each a story."""
+        if not texts:
+            return
         index = self.snapshot.index
         fresh = int((index.rows_of([text.id for text in texts]) < 0).sum())
-        if len(index) + fresh > REFIT_GROWTH * self.fitted_on:
-            texts = self._texts(0) if len(index) else texts
-            self._refit(texts)
-        else:
-            self._take(texts)
-        self._assign(texts, now)
+        if len(index) + fresh > REFIT_GROWTH * self.fitted_on and self._may_refit_at_once(len(index) + fresh):
+            self._take_built(build(self.store, self.progress), now)
+            return
+        self._take(texts)
+        ids = [text.id for text in texts if not text.story_id and not text.retracted]
+        self._assign_rows(self.snapshot.index.rows_of(ids), now)
 
-    def _refit(self, texts: Sequence[ArticleText]) -> None:
-        """Learn the vocabulary anew from the newest articles and encode everything with it; then swap, at once."""
-        newest = sorted(texts, key=lambda text: -text.published_at_us)[:FIT_AT_MOST]
-        index = ArticleIndex.fitted(newest).add(texts, self.progress)
-        self.snapshot = replace(self.snapshot, index=index)
-        self.fitted_on = len(texts)
-        self._rebuild()
-        log.info("fitted a vocabulary of %d terms on %d articles", index.epoch.width, len(newest))
+    def _may_refit_at_once(self, articles: int) -> bool:
+        return articles <= SMALL or self.beside is None
+
+    def _look_after(self, now: datetime) -> None:
+        """Begin the slow work that is due, one piece at a time, the most useful first."""
+        if self.beside is None or self.beside.is_busy:
+            return
+        index = self.snapshot.index
+        if len(index) > max(SMALL, REFIT_GROWTH * self.fitted_on):
+            self.beside.start("refit", self._refit)
+        elif places := index.to_join():
+            self.beside.start("join", partial(self._join, index, places))
+        elif self._is_unsaved and (self.saved_at is None or now - self.saved_at >= SAVE_EVERY):
+            self.saved_at = now
+            self.beside.start("save", self._save)
+
+    @property
+    def _is_unsaved(self) -> bool:
+        return self.keep is not None and len(self.snapshot.index) > SMALL and self.rev > self.saved_rev
+
+    def _refit(self) -> Apply:
+        built = build(self.store)
+        return lambda: self._take_built(built, instant(self.now_us))
+
+    def _join(self, index: ArticleIndex, places: range) -> Apply:
+        joined = index.join(places)
+
+        def put() -> None:
+            now = self.snapshot.index
+            self.snapshot = replace(
+                self.snapshot, index=now.with_joined(index.segments[places.start : places.stop], joined)
+            )
+
+        return put
+
+    def _save(self) -> Apply:
+        self.save()
+        return lambda: None
 
     def _rebuild(self) -> None:
         """The keeper as the index knows the stories."""
@@ -100,10 +192,7 @@ class Follower:
         order = np.lexsort((columns.id[rows], at_us))
         rows, at_us = rows[order], at_us[order]
         vectors = self.snapshot.index.vectors(rows)
-        self.keeper = StoryKeeper.rebuild(
-            Member(int(columns.id[row]), int(columns.story_id[row]), vectors.rows([place]), int(at))
-            for place, (row, at) in enumerate(zip(rows, at_us, strict=True))
-        )
+        self.keeper = StoryKeeper.restored(vectors, columns.story_id[rows].tolist(), at_us.tolist())
 
     def _take(self, texts: Sequence[ArticleText]) -> None:
         """Add the texts to the index, and to the keeper what other processes decided about them."""
@@ -134,21 +223,21 @@ class Follower:
         for place, text in enumerate(told):
             self.keeper.place(text.story_id, vectors.rows([place]), self._known_at(text))
 
-    def _assign(self, texts: Sequence[ArticleText], now: datetime) -> None:
-        """Give the articles that have none a story, in the order of publication; the database has the last word."""
-        waiting = sorted(
-            (text for text in texts if not text.story_id and not text.retracted),
-            key=lambda text: (text.published_at_us, text.id),
-        )
-        for start in range(0, len(waiting), PAGE):
-            self._assign_page(waiting[start : start + PAGE], now)
+    def _assign_rows(self, rows: Rows, now: datetime) -> None:
+        """Give the articles on these rows a story, in the order of publication; the database has the last word."""
+        columns = self.snapshot.index.columns
+        ids = columns.id[rows[np.lexsort((columns.id[rows], columns.published_at_us[rows]))]]
+        for start in range(0, len(ids), PAGE):
+            self._assign_page(ids[start : start + PAGE], now)
 
-    def _assign_page(self, waiting: Sequence[ArticleText], now: datetime) -> None:
+    def _assign_page(self, ids: IntArray, now: datetime) -> None:
         index = self.snapshot.index
-        vectors = index.vectors(index.rows_of([text.id for text in waiting]))
+        rows = index.rows_of(ids)
+        vectors = index.vectors(rows)
+        known_at = np.minimum(index.columns.published_at_us[rows], self.now_us).tolist()
         wanted = {
-            text.id: self.keeper.assign(text.id, vectors.rows([place]), self._known_at(text))
-            for place, text in enumerate(waiting)
+            number: self.keeper.assign(number, vectors.rows([place]), known_at[place])
+            for place, number in enumerate(ids.tolist())
         }
         found = self.store.assign_stories(list(wanted.items()), now=now)
         self.snapshot = replace(self.snapshot, index=index.with_stories(wanted | found))

@@ -1,4 +1,4 @@
-"""ArticleIndex: a vocabulary epoch, immutable segments, and one array per field beside them."""
+"""ArticleIndex: a vocabulary epoch, immutable segments of words, latent rows, and one array per field beside them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,8 +10,14 @@ from numpy.typing import NDArray
 
 from data.values import ArticleText, FloatArray, IntArray
 from recommender.columns import Columns, Names, fold_name
+from recommender.growing import Growing
+from recommender.latent import Latent
+from recommender.lookup import Lookup
+from recommender.pool import Pool
+from recommender.postings import Postings, Segment
+from recommender.postings.take import csr, terms_of
 from recommender.ranking import SCORE_STEP, Likeness, by_score
-from recommender.segment import SUBJECT, Segment
+from recommender.subject import SUBJECT
 from recommender.titles import Tails, repeated_tails, without_tail
 from recommender.vectors import Document, Epoch, Vectors, concat
 
@@ -20,6 +26,9 @@ Mask = NDArray[np.bool_]
 Progress = Callable[[int], None]
 ENCODED_AT_ONCE = 1_000
 NO_ROWS = np.zeros(0, np.intp)
+REACH = 400  # nearest by words, of which the latent directions pick
+TIMED_AT_ONCE = 4_096  # rows whose earliest and latest time are known together
+JOINED_AT_ONCE = 4_096  # rows of segments that are joined at once; larger ones are joined beside (`with_joined`)
 
 
 @dataclass(frozen=True)
@@ -27,24 +36,30 @@ class ArticleIndex:
     """A snapshot of every article; `add` and `compact` give another and leave this one as it was.
 
     A *row* is a place in this snapshot, an *id* an article for ever. Dead rows are what an update left behind: they
-    are in no answer. `Names` are shared between snapshots and only grow.
+    are in no answer. Snapshots share whatever did not change between them; `Names` only grow.
     """
 
     epoch: Epoch
     segments: tuple[Segment, ...]
+    latent: Latent | None  # None where the epoch knows no directions
     columns: Columns
     alive: Mask
+    by_id: Lookup = field(default_factory=Lookup)
+    by_story: Lookup = field(default_factory=Lookup)  # rows whose story changed stand under the old one too
     topics: Mapping[str, Rows] = field(default_factory=dict)  # folded topic -> rows, dead ones included
     categories: Names = field(default_factory=Names)
     languages: Names = field(default_factory=Names)
     tails: Tails = frozenset()  # endings of titles that are names of outlets
+    rooms: Mapping[str, Growing] = field(default_factory=dict, repr=False)  # behind the rows of topics
 
     @classmethod
     def empty(cls, epoch: Epoch, tails: Tails = frozenset()) -> Self:
         """An index of no articles."""
         categories, languages = Names(), Names()
         columns = Columns.of([], categories, languages)
-        return cls(epoch, (), columns, np.zeros(0, np.bool_), {}, categories, languages, tails)
+        latent = Latent(epoch.rank) if epoch.rank else None
+        alive = np.zeros(0, np.bool_)
+        return cls(epoch, (), latent, columns, alive, categories=categories, languages=languages, tails=tails)
 
     @classmethod
     def build(cls, texts: Sequence[ArticleText], progress: Progress | None = None) -> Self:
@@ -64,23 +79,50 @@ class ArticleIndex:
     def add(self, texts: Sequence[ArticleText], progress: Progress | None = None) -> Self:
         """The index with these articles; one that is known replaces its row, of equal ids the last counts.
 
-        Cost: encoding the new texts, a copy of the columns, and now and then a merge of small segments (each article
-        is merged about log2(n) times in its life). An article whose text is the same keeps its vector.
+        Cost: encoding the new texts, and now and then joining segments of at most JOINED_AT_ONCE rows. An article
+        whose text is the same keeps its vector.
         """
         latest = list({text.id: text for text in texts}.values())
         columns = Columns.of(latest, self.categories, self.languages)
         rows = self.rows_of(columns.id)
         known = np.flatnonzero(rows >= 0)
         same = known[self.columns.text_sum[rows[known]] == columns.text_sum[known]]
-        index = replace(self, columns=self.columns.replaced(rows[same], columns.take(same))) if len(same) else self
+        index = self._with_columns(rows[same], columns.take(same)) if len(same) else self
         fresh = np.setdiff1d(np.arange(len(latest)), same)
         if not len(fresh):
             return index
         gone = rows[fresh][rows[fresh] >= 0]
-        return index._appended([latest[i] for i in fresh], columns.take(fresh), gone, progress)
+        added = [latest[i] for i in fresh]
+        return index.with_rows(index._encoded(added, progress), columns.take(fresh), _topics_of(added), gone)
+
+    def with_rows(
+        self, vectors: Vectors, columns: Columns, topics: Mapping[str, Rows] | None = None, gone: Rows = NO_ROWS
+    ) -> Self:
+        """The index with these rows behind the others: `topics` name places among them, `gone` are rows they replace.
+
+        The ids must not be in the index but for those of `gone`.
+        """
+        start = len(self.columns)
+        rows = np.arange(start, start + len(columns))
+        alive = np.concatenate([self.alive, np.ones(len(columns), np.bool_)])
+        alive[gone] = False
+        latent = self.latent
+        if latent is not None and vectors.dense is not None:
+            latent = latent.joined(vectors.dense)
+        told = np.flatnonzero(columns.story_id != 0)
+        made = replace(
+            self,
+            segments=_joined((*self.segments, Segment.build(vectors.words)), self._keep(alive)),
+            latent=latent,
+            columns=self.columns.joined(columns),
+            alive=alive,
+            by_id=self.by_id.with_rows(columns.id, rows),
+            by_story=self.by_story.with_rows(columns.story_id[told], rows[told]),
+        )
+        return made._with_topics(topics or {}, start)._tidied()
 
     def compact(self) -> Self:
-        """One segment without dead rows: ranks the same, and is a little faster."""
+        """One segment without dead rows: ranks the same, and is a little faster. Cost: laying out everything anew."""
         if len(self.segments) <= 1 and self.alive.all():
             return self
         rows = np.flatnonzero(self.alive)
@@ -88,39 +130,67 @@ class ArticleIndex:
             return replace(self.empty(self.epoch, self.tails), categories=self.categories, languages=self.languages)
         place = np.cumsum(self.alive) - 1
         topics = {name: place[found[self.alive[found]]] for name, found in self.topics.items()}
+        columns = self.columns.take(rows)
         return replace(
             self,
-            segments=(Segment(self.vectors(rows)),),
-            columns=self.columns.take(rows),
+            segments=self.postings.compact().segments,
+            latent=None if self.latent is None else Latent(self.latent.width).joined(self.latent.take(rows)),
+            columns=columns,
             alive=np.ones(len(rows), np.bool_),
+            by_id=Lookup.of(columns.id, np.arange(len(rows))),
+            by_story=story_lookup(columns),
             topics={name: found for name, found in topics.items() if len(found)},
+            rooms={},
         )
+
+    def to_join(self) -> range | None:
+        """Which neighbouring segments should become one, None while they are few: about log2(n) remain.
+
+        The last two while the last is at least half as long; a segment is joined about log2(n) times in its life.
+        """
+        lengths = [len(segment) for segment in self.segments]
+        for last in range(len(lengths) - 1, 0, -1):
+            if 2 * lengths[last] >= lengths[last - 1]:
+                return range(last - 1, last + 1)
+        return None
+
+    def join(self, places: range) -> Segment:
+        """These segments as one; for `with_joined`. Slow: meant for a thread beside the one that answers."""
+        return self.postings.merged(places.start, places.stop).segments[places.start]
+
+    def with_joined(self, former: Sequence[Segment], joined: Segment) -> Self:
+        """The index in which `joined` stands for these neighbours; as it is where they are no longer there."""
+        for place in range(len(self.segments) - len(former) + 1):
+            if all(mine is theirs for mine, theirs in zip(self.segments[place:], former, strict=False)):
+                return replace(self, segments=(*self.segments[:place], joined, *self.segments[place + len(former) :]))
+        return self
 
     def with_stories(self, stories: Mapping[int, int]) -> Self:
         """The index in which these articles (id -> story id) have these stories; unknown ids are ignored."""
-        ids = np.fromiter(stories, np.int64, len(stories))
-        rows = self.rows_of(ids)
-        changed = self.columns.story_id.copy()
-        changed[rows[rows >= 0]] = np.fromiter(stories.values(), np.int64, len(stories))[rows >= 0]
-        return replace(self, columns=replace(self.columns, story_id=changed))
+        rows = self.rows_of(np.fromiter(stories, np.int64, len(stories)))
+        known = np.flatnonzero(rows >= 0)
+        story_id = np.fromiter(stories.values(), np.int64, len(stories))
+        return self._with_story_ids(rows[known], story_id[known])
 
     def rows_of(self, ids: Iterable[int] | IntArray) -> Rows:
         """The living row of each id, -1 where there is none."""
-        wanted = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids), np.int64)
-        known, rows = self._by_id
-        if not len(known):
-            return np.full(len(wanted), -1, np.intp)
-        place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-        return np.where(known[place] == wanted, rows[place], -1)
+        return self.by_id.last(np.asarray(ids if isinstance(ids, np.ndarray) else list(ids), np.int64))
 
     def row_of(self, article_id: int) -> int:
         """The living row of one id, -1 if there is none."""
         return int(self.rows_of([article_id])[0])
 
     def window(self, from_us: int, until_us: int) -> Rows:
-        """Living rows published in [from, until], oldest row first."""
-        at_us = self.columns.published_at_us
-        return np.flatnonzero(self.alive & (at_us >= from_us) & (at_us <= until_us))
+        """Living rows published in [from, until], oldest row first. Cost: the rows near that time, not all."""
+        first, last = self._times
+        blocks = np.flatnonzero((last >= from_us) & (first <= until_us))
+        if not len(blocks):
+            return NO_ROWS
+        spans = [np.arange(TIMED_AT_ONCE * low, TIMED_AT_ONCE * high) for low, high in _runs(blocks)]
+        rows = np.concatenate(spans)
+        rows = rows[: np.searchsorted(rows, len(self.columns))]
+        at_us = self.columns.published_at_us[rows]
+        return rows[self.alive[rows] & (at_us >= from_us) & (at_us <= until_us)]
 
     def topic_mask(self, topic: str) -> Mask:
         """Which rows are of this topic or category, whatever the case; dead rows may be marked too (rows,)."""
@@ -128,124 +198,173 @@ class ArticleIndex:
         mask[self.topics.get(fold_name(topic), NO_ROWS)] = True
         return mask
 
+    def of_topic(self, topic: str, rows: Rows) -> Mask:
+        """Which of these rows are of this topic or category, whatever the case (rows,)."""
+        if not (name := fold_name(topic)):
+            return np.zeros(len(rows), np.bool_)
+        found = self.columns.category[rows] == self.categories.find(name)
+        return np.asarray(found | _among(rows, self.topics.get(name, NO_ROWS)))
+
     def vectors(self, rows: Rows) -> Vectors:
-        """The vectors of these rows, in this order."""
-        if not len(rows):
-            return self.epoch.encode([])
-        starts = self._starts
-        of = np.searchsorted(starts, rows, side="right") - 1
-        used = np.unique(of)
-        parts: list[Vectors] = [
-            self.segments[number].vectors.rows(rows[of == number] - starts[number]) for number in used
-        ]
-        if len(parts) == 1:
-            return parts[0]
-        order = np.argsort(np.concatenate([np.flatnonzero(of == number) for number in used]))
-        return concat(parts).rows(order)
+        """The vectors of these rows, in this order; without pieces, which no list looks at."""
+        rows = np.asarray(rows, np.int64)
+        words = csr(self.postings, rows, self.epoch.width)
+        return Vectors(words, self.epoch.no_pieces(len(rows)), None if self.latent is None else self.latent.take(rows))
 
     def similarity(self, query: Vectors) -> FloatArray:
-        """Cosine of the one query with every row, dead ones included (rows,)."""
-        if not self.segments:
-            return np.zeros(0, np.float32)
-        return np.concatenate([segment.similarity(query) for segment in self.segments])
+        """Cosine of the one query with every row, dead ones included (rows,). Cost: the whole archive; for checks."""
+        return self.similarity_to(query, np.arange(len(self.columns)))
 
     def similarity_to(self, query: Vectors, rows: Rows) -> FloatArray:
-        """Cosine of the one query with these rows (rows,). Cost: that of the span they lie in, not of the archive."""
-        found = np.zeros(len(self.columns), np.float32)
-        for start, segment in zip(self._starts.tolist(), self.segments, strict=True):
-            inside = rows[(rows >= start) & (rows < start + len(segment))] - start
-            if len(inside):
-                low, high = int(inside.min()), int(inside.max()) + 1
-                found[start + low : start + high] = segment.similarity(query, slice(low, high))
-        return found[rows]
+        """Cosine of the one query with these rows (rows,), the mean of both views, or of the one that both have.
+
+        Cost: the terms of the rows, and 0.4 microseconds a row for the latent directions.
+        """
+        rows = np.asarray(rows, np.int64)
+        words = query.words
+        total = np.zeros(len(rows))
+        weight = np.zeros(len(rows))
+        if words.nnz:
+            total += SUBJECT.words * self.postings.scores(words.indices, words.data, rows)
+            weight += SUBJECT.words * (self.stems(rows) > 0)
+        if self.latent is not None and query.dense is not None and query.dense.any():
+            dense = self.latent.take(rows)
+            # einsum and not @: waking BLAS threads costs more than the product itself.
+            total += SUBJECT.dense * np.einsum("ij,j->i", dense, query.dense[0])
+            weight += SUBJECT.dense * dense.any(axis=1)
+        return np.divide(total, weight, out=total, where=weight > 0).astype(np.float32)
 
     def nearest(self, query: Vectors, k: int, mask: Mask | None = None) -> tuple[IntArray, FloatArray]:
-        """The k most similar articles: (ids, scores), best first, fewer where `mask` (rows,) leaves fewer.
+        """The k most similar articles: (ids, scores), best first, fewer where `mask` (rows,) or the words leave fewer.
 
-        Exact. Equal scores (to SCORE_STEP) by newer, then by smaller id.
+        Of the articles that share words with the query, the nearest by words (REACH of them, or 4 k) are found
+        exactly; the mean with the latent directions orders them. Equal scores (to SCORE_STEP) by newer, then by
+        smaller id.
         """
-        found = self.similarity(query)
-        rows = np.flatnonzero(self.alive if mask is None else self.alive & mask)
-        if 0 < k < len(rows):
-            bar = np.partition(found[rows], len(rows) - k)[len(rows) - k]
-            rows = rows[found[rows] >= bar - 2 * SCORE_STEP]  # ties at the edge are decided below
-        rows = rows[by_score(found[rows], self.columns.published_at_us[rows], self.columns.id[rows])][: max(k, 0)]
-        return self.columns.id[rows], found[rows]
+        if k <= 0:
+            return self.columns.id[NO_ROWS], np.zeros(0, np.float32)
+        rows, _ = self.nearest_by_words(query, max(REACH, 4 * k), mask=mask)
+        found = self.similarity_to(query, rows)
+        rows_order = by_score(found, self.columns.published_at_us[rows], self.columns.id[rows])[:k]
+        return self.columns.id[rows[rows_order]], found[rows_order]
 
-    def word_cosines(self, row: int, rows: Rows) -> tuple[FloatArray, IntArray]:
-        """Of one row with others (rows,): cosine of the stems alone, and how many stems the shorter of the two has."""
-        words = self.vectors(np.append(rows, row)).words
-        lengths = np.diff(words.indptr)
-        own = slice(words.indptr[-2], words.indptr[-1])
-        spread = np.zeros(words.shape[1], np.float32)
-        spread[words.indices[own]] = words.data[own]
-        return np.asarray((words @ spread)[:-1], np.float32), np.minimum(lengths[:-1], lengths[-1])
+    def nearest_by_words(
+        self, query: Vectors, k: int, *, mask: Mask | None = None, minimum: float = 0.0
+    ) -> tuple[Rows, FloatArray]:
+        """The k rows of the greatest cosine of the words, and it: exact over the whole archive, best first.
+
+        Only rows that share words, and of at least `minimum`; ties as in `nearest`. Cost: `postings.search`.
+        """
+        words = query.words
+        found = self.postings.search(
+            words.indices, words.data, k, allowed=mask, minimum=minimum, step=SCORE_STEP,
+            ties=self.columns.published_at_us, numbers=self.columns.id,
+        )  # fmt: skip
+        return found.rows.astype(np.intp), found.scores
+
+    def near_row(self, row: int, k: int, *, minimum: float = 0.0) -> tuple[Rows, FloatArray]:
+        """As `nearest_by_words` of one row, itself left out."""
+        found = self.postings.nearest(
+            row, k, minimum=minimum, step=SCORE_STEP, ties=self.columns.published_at_us, numbers=self.columns.id
+        )
+        return found.rows.astype(np.intp), found.scores
+
+    def stems(self, rows: Rows) -> IntArray:
+        """How many different stems each row has (rows,)."""
+        return terms_of(self.postings, np.asarray(rows, np.int64))
 
     def cosines_among(self, rows: Rows) -> Callable[[int], FloatArray]:
         """For a few rows: the i-th of them -> its cosine with each of them (rows,)."""
-        return _Pool(self.vectors(rows)).cosines
+        return Pool(self.vectors(rows)).cosines
 
     def likeness(self, rows: Rows) -> "RowLikeness":
         """Cosines among candidates that stand on these rows."""
         return RowLikeness(self, rows)
 
-    def _appended(self, texts: Sequence[ArticleText], columns: Columns, gone: Rows, progress: Progress | None) -> Self:
-        start = len(self.columns)
-        alive = np.concatenate([self.alive, np.ones(len(texts), np.bool_)])
-        alive[gone] = False
-        return replace(
-            self,
-            segments=_merged((*self.segments, Segment(self._encoded(texts, progress)))),
-            columns=self.columns.joined(columns),
-            alive=alive,
-            topics=_with_topics(self.topics, texts, np.arange(start, start + len(texts))),
-        )
+    def story_sources(self, rows: Rows, at_us: int) -> IntArray:
+        """How many outlets had told each row's story by `at_us` (rows,); 1 for an article without a story.
+
+        Cost: a sort of the articles of those stories.
+        """
+        columns = self.columns
+        stories, of_row = np.unique(columns.story_id[rows], return_inverse=True)
+        told = self.by_story.all(stories[stories != 0])
+        told = told[self.alive[told] & ~columns.retracted[told] & (columns.published_at_us[told] <= at_us)]
+        story = np.searchsorted(stories, columns.story_id[told])
+        known = stories[np.minimum(story, len(stories) - 1)] == columns.story_id[told]
+        outlet = columns.source_id[told[known]]
+        width = int(outlet.max(initial=0)) + 1
+        pairs = np.unique(story[known] * width + outlet)
+        counts = np.maximum(np.bincount(pairs // width, minlength=len(stories)), 1)
+        return np.where(columns.story_id[rows] != 0, counts[of_row], 1)
+
+    @cached_property
+    def postings(self) -> Postings:
+        """The words of every row, to search."""
+        return Postings(self.segments, self._keep(self.alive))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what articles add to memory, the vocabulary aside."""
+        topics = sum(rows.nbytes for rows in self.topics.values())
+        latent = self.latent.nbytes if self.latent else 0
+        return self.postings.nbytes + latent + self.columns.nbytes + self.alive.nbytes + topics
 
     def _encoded(self, texts: Sequence[ArticleText], progress: Progress | None) -> Vectors:
         parts = []
         for start in range(0, len(texts), ENCODED_AT_ONCE):
             batch = texts[start : start + ENCODED_AT_ONCE]
-            parts.append(self.epoch.encode([document(text, self.tails) for text in batch]))
+            parts.append(self.epoch.encode([document(text, self.tails) for text in batch], with_pieces=False))
             if progress:
                 progress(len(batch))
-        return concat(parts)
+        return parts[0] if len(parts) == 1 else concat(parts)
 
-    def story_sources(self, rows: Rows, at_us: int) -> IntArray:
-        """How many outlets had told each row's story by `at_us` (rows,); 1 for an article without a story.
+    def _with_columns(self, rows: Rows, columns: Columns) -> Self:
+        """These rows with other values beside the same text."""
+        index = self._with_story_ids(rows, columns.story_id)
+        return replace(index, columns=index.columns.replaced(rows, columns))
 
-        Cost: one pass over the pairs of story and outlet, which are found once a snapshot.
-        """
-        stories, of_pair, first_us, story = self._told
-        if not len(stories):
-            return np.ones(len(rows), np.int64)
-        counts = np.bincount(of_pair[first_us <= at_us], minlength=len(stories))
-        return np.where(story[rows] >= 0, np.maximum(counts[story[rows]], 1), 1)
+    def _with_story_ids(self, rows: Rows, story_id: IntArray) -> Self:
+        moved = np.flatnonzero(self.columns.story_id[rows] != story_id)
+        if not len(moved):
+            return self
+        changed = self.columns.story_id.copy()
+        changed[rows[moved]] = story_id[moved]
+        columns = self.columns.with_arrays({"story_id": changed})
+        return replace(self, columns=columns, by_story=self.by_story.with_rows(story_id[moved], rows[moved]))._tidied()
+
+    def _with_topics(self, topics: Mapping[str, Rows], start: int) -> Self:
+        """These places, counted from row `start`, under their topics."""
+        made, rooms = dict(self.topics), dict(self.rooms)
+        for name, places in topics.items():
+            before = made.get(name, NO_ROWS)
+            rooms[name], made[name] = (rooms.get(name) or Growing(before)).extended(len(before), places + start)
+        return replace(self, topics=made, rooms=rooms)
+
+    def _tidied(self) -> Self:
+        """The same with tables sorted anew where the short lists became long."""
+        by_id, by_story = self.by_id, self.by_story
+        if by_id.is_long:
+            rows = np.flatnonzero(self.alive)
+            by_id = Lookup.of(self.columns.id[rows], rows)
+        if by_story.is_long:
+            by_story = story_lookup(self.columns)
+        return (
+            self if by_id is self.by_id and by_story is self.by_story else replace(self, by_id=by_id, by_story=by_story)
+        )
+
+    @staticmethod
+    def _keep(alive: Mask) -> Mask | None:
+        return None if alive.all() else alive
 
     @cached_property
-    def _told(self) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-        """Stories ascending; by pair of story and outlet its story's place and first telling; by row its story's."""
-        columns = self.columns
-        told = np.flatnonzero(self.alive & ~columns.retracted & (columns.story_id != 0))
-        stories, of_row = np.unique(columns.story_id[told], return_inverse=True)
-        order = np.lexsort((columns.published_at_us[told], columns.source_id[told], of_row))
-        of_row, outlet, at_us = of_row[order], columns.source_id[told[order]], columns.published_at_us[told[order]]
-        first = np.ones(len(order), np.bool_)
-        first[1:] = (of_row[1:] != of_row[:-1]) | (outlet[1:] != outlet[:-1])
-        place = np.searchsorted(stories, columns.story_id)
-        known = stories[np.minimum(place, len(stories) - 1)] == columns.story_id if len(stories) else place < 0
-        return stories, of_row[first], at_us[first], np.where(known, place, -1)
-
-    @cached_property
-    def _by_id(self) -> tuple[IntArray, Rows]:
-        """Ids of living rows ascending, and their rows."""
-        rows = np.flatnonzero(self.alive)
-        rows = rows[np.argsort(self.columns.id[rows], kind="stable")]
-        return self.columns.id[rows], rows
-
-    @cached_property
-    def _starts(self) -> IntArray:
-        """The first row of each segment."""
-        return np.cumsum([0, *map(len, self.segments)])[:-1].astype(np.int64)
+    def _times(self) -> tuple[IntArray, IntArray]:
+        """Earliest and latest publication of each TIMED_AT_ONCE rows."""
+        at_us = self.columns.published_at_us
+        starts = np.arange(0, len(at_us), TIMED_AT_ONCE)
+        if not len(starts):
+            return at_us, at_us
+        return np.minimum.reduceat(at_us, starts), np.maximum.reduceat(at_us, starts)
 
 
 class RowLikeness(Likeness):
@@ -261,50 +380,45 @@ class RowLikeness(Likeness):
         return self._index.cosines_among(self._rows[rows])
 
 
-class _Pool:
-    """A few articles laid out to compare one of them with all.
-
-    Cost of `cosines`: one pass over the stems of the pool, about 50 microseconds for 200 articles.
-    """
-
-    def __init__(self, vectors: Vectors) -> None:
-        self._words, self._dense = vectors.words, vectors.dense
-        self._spread = np.zeros(self._words.shape[1], np.float32)
-        self._worded = (np.diff(self._words.indptr) > 0).astype(np.float32)
-        self._directed: FloatArray = np.zeros(len(vectors), np.float32)
-        if self._dense is not None:
-            self._directed = np.asarray(self._dense.any(axis=1), np.float32)
-
-    def cosines(self, one: int) -> FloatArray:
-        """Cosine of the one-th of the pool with each (pool,), over the views both have."""
-        part = slice(self._words.indptr[one], self._words.indptr[one + 1])
-        terms = self._words.indices[part]
-        self._spread[terms] = self._words.data[part]
-        total: FloatArray = SUBJECT.words * (self._words @ self._spread)
-        self._spread[terms] = 0.0
-        weight: FloatArray = SUBJECT.words * self._worded[one] * self._worded
-        if self._dense is not None:
-            total += SUBJECT.dense * (self._dense @ self._dense[one])
-            weight = weight + SUBJECT.dense * self._directed[one] * self._directed
-        return np.asarray(np.divide(total, weight, out=np.zeros_like(total), where=weight > 0), np.float32)
-
-
 def document(text: ArticleText, tails: Tails = frozenset()) -> Document:
     """What of an article is compared. Not the outlet's name: a shared name is no shared subject."""
     return Document(without_tail(text.title, tails), text.summary, text.body, text.language)
 
 
-def _merged(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
-    """Join the last two while the last is at least half as long: about log2(n) segments remain."""
+def _joined(segments: tuple[Segment, ...], alive: Mask | None) -> tuple[Segment, ...]:
+    """Join the last two while the last is at least half as long and both together are small."""
     while len(segments) > 1 and 2 * len(segments[-1]) >= len(segments[-2]):
-        segments = (*segments[:-2], Segment(concat([segments[-2].vectors, segments[-1].vectors])))
+        if len(segments[-1]) + len(segments[-2]) > JOINED_AT_ONCE:
+            break
+        count = len(segments)
+        segments = Postings(segments, alive).merged(count - 2, count).segments
     return segments
 
 
-def _with_topics(topics: Mapping[str, Rows], texts: Sequence[ArticleText], rows: Rows) -> Mapping[str, Rows]:
+def story_lookup(columns: Columns) -> Lookup:
+    """Story -> rows. Cost: a sort."""
+    rows = np.flatnonzero(columns.story_id != 0)
+    return Lookup.of(columns.story_id[rows], rows)
+
+
+def _topics_of(texts: Sequence[ArticleText]) -> Mapping[str, Rows]:
+    """Folded topic -> the places of the texts that have it."""
     found: dict[str, list[int]] = {}
-    for text, row in zip(texts, rows.tolist(), strict=True):
+    for place, text in enumerate(texts):
         for topic in {fold_name(topic) for topic in text.topics}:
-            found.setdefault(topic, []).append(row)
-    made = {name: np.append(topics.get(name, NO_ROWS), np.array(more, np.intp)) for name, more in found.items()}
-    return {**topics, **made}
+            found.setdefault(topic, []).append(place)
+    return {topic: np.array(places, np.intp) for topic, places in found.items()}
+
+
+def _among(rows: Rows, others: Rows) -> Mask:
+    """Which rows are among the others, which ascend."""
+    if not len(others):
+        return np.zeros(len(rows), np.bool_)
+    place = np.minimum(np.searchsorted(others, rows), len(others) - 1)
+    return np.asarray(others[place] == rows)
+
+
+def _runs(blocks: Rows) -> list[tuple[int, int]]:
+    """Ascending numbers as [first, end) of those that follow each other."""
+    breaks = np.flatnonzero(np.diff(blocks) != 1) + 1
+    return [(int(part[0]), int(part[-1]) + 1) for part in np.split(blocks, breaks)]

@@ -3,7 +3,7 @@
 Maximal marginal relevance (Carbonell and Goldstein 1998), evaluated lazily (Minoux 1978): a value only falls as places
 fill, so a candidate is compared with what was chosen only when it would be next; no Gram matrix.
 """
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, misc"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, misc, call-arg"
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from data.values import FloatArray, IntArray
 from recommender.packed import F32_2, F64, I64, PACKED, U8, Packed, Slots, cosines, scratch
-from recommender.segment import SUBJECT
 from recommender.signals import HALF_CLOSE
+from recommender.subject import SUBJECT
 
 STEP = 1e-6  # values closer than this are equal, as in `ranking.SCORE_STEP`
 TIER = 1e12  # steps between tiers: more than any score has

@@ -2,18 +2,18 @@
 
 Scores are those of `Segment.similarity`: the SUBJECT blend of words and latent directions, over the views both have.
 """
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, misc"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, misc, call-arg"
 
 import threading
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from data.values import FloatArray, IntArray
-from recommender.segment import SUBJECT
+from recommender.subject import SUBJECT
 from recommender.vectors import Vectors
 
 Slots = NDArray[np.int64]
@@ -48,7 +48,7 @@ class Packed:
             np.asarray(words.indices, np.int32),
             np.asarray(words.data, np.float32),
             latent,
-            latent.any(axis=1).astype(np.uint8),
+            np.any(latent, axis=1).astype(np.uint8),
             words.shape[1],
         )
 
@@ -68,7 +68,7 @@ class Packed:
         return found
 
     @property
-    def arrays(self) -> tuple[NDArray, ...]:
+    def arrays(self) -> tuple[NDArray[Any], ...]:
         """What compiled code takes, in the order of PACKED."""
         return self.starts, self.ends, self.terms, self.weights, self.latent, self.directed
 

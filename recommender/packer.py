@@ -1,6 +1,7 @@
 """Packer: articles packed once, found by their row in any snapshot of one epoch."""
 
 from threading import RLock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,12 +143,12 @@ class Packer:
         self._ends = _put(self._ends, self._size, ends)
         self._terms, self._weights = _put(self._terms, self._filled, codes), _put(self._weights, self._filled, data)
         self._latent = _put(self._latent, self._size, latent)
-        self._directed = _put(self._directed, self._size, latent.any(axis=1))
+        self._directed = _put(self._directed, self._size, np.any(latent, axis=1).astype(np.uint8))
         self._ids, self._sums = _put(self._ids, self._size, ids), _put(self._sums, self._size, sums)
         self._size, self._filled = size, filled
 
 
-def _put(array: NDArray, start: int, values: NDArray) -> NDArray:
+def _put(array: NDArray[Any], start: int, values: NDArray[Any]) -> NDArray[Any]:
     """The array with the values from `start` on, in place where there is room: nobody reads there yet."""
     end = start + len(values)
     if end > len(array):

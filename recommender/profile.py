@@ -13,8 +13,8 @@ from data.values import FloatArray, Histories, IntArray
 from data.wire import EVENT_KINDS
 from recommender.index import ArticleIndex, Rows
 from recommender.packed import F32, F64, I64
-from recommender.segment import SUBJECT
 from recommender.signals import HOUR_US
+from recommender.subject import SUBJECT
 from recommender.vectors import Vectors, similarity
 
 HALF_LIFE_H = 7 * 24.0  # a read counts half as much a week later
@@ -83,7 +83,7 @@ class Profiles:
     def categories(self) -> FloatArray:
         """(readers x categories) share of that weight; rows sum to 1, or 0."""
         sums = self._sums(self.index.columns.category[self.rows], len(self.index.categories))
-        return sums / np.maximum(self.evidence, np.float32(1e-9))[:, None]
+        return np.asarray(sums / np.maximum(self.evidence, np.float32(1e-9))[:, None], np.float32)
 
     @cached_property
     def source_ids(self) -> IntArray:
@@ -144,7 +144,7 @@ _I8 = nb.types.Array(nb.int8, 1, "C", readonly=True)
 
 
 @nb.njit(
-    nb.types.Tuple((nb.int64[::1], nb.int64[::1], nb.float32[::1]))(
+    nb.types.Tuple((nb.int64[::1], nb.int64[::1], nb.float32[::1]))(  # type: ignore[no-untyped-call]
         I64, I64, I64, _I8, F32, nb.int64, F64, nb.float64, nb.float64
     ),
     cache=True,

@@ -238,7 +238,7 @@ def _above(total: FloatArray, rows: NDArray[np.intp], size: int) -> NDArray[np.i
         return rows
     found = total[rows]
     bar = np.partition(found, len(rows) - size)[len(rows) - size]
-    return rows[found >= bar - 2 * SCORE_STEP]
+    return np.asarray(rows[found >= bar - 2 * SCORE_STEP])
 
 
 def _steps(values: NDArray[np.float64] | FloatArray) -> NDArray[np.float64]:

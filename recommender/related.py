@@ -13,6 +13,7 @@ from recommender.index import ArticleIndex, Rows
 from recommender.profile import Profiles
 from recommender.ranking import Options, Query, rank, score
 from recommender.snapshot import ReaderView, Snapshot, shared_signals, trust
+from recommender.vectors import Vectors
 
 SURFACE = "related"
 FLOOR = 0.21  # cosine from which an article is about the same subject
@@ -22,7 +23,8 @@ ANGLE = 0.70  # within one story: above it is the same report retold, below it a
 SAME = 0.85  # above it is the same text, whatever the story
 NEXT = 0.40  # within one story: below it the story has moved on, and the article is as good as another subject
 OWN_STORY = 3  # angles of the article's own story, while other articles are left
-NEAREST = 300  # only the closest are weighed by the other signals
+NEAREST = 300  # only the nearest by words are weighed by the latent directions and the other signals
+MOST = 10_000  # nearest looked at where the first ones all tell the same
 INSTEAD = 60  # the newest that stand in where nothing is related
 
 
@@ -46,14 +48,15 @@ def related(snapshot: Snapshot, row: int, reader: ReaderView, ask: Ask, *, at_us
     return _Search(snapshot, row, reader, ask, at_us).run()
 
 
-def is_retold(index: ArticleIndex, row: int, cosine: FloatArray, at_us: int) -> NDArray[np.bool_]:
-    """Which rows tell what the article on `row` tells: the same text, or the same story from the same angle."""
-    story = index.columns.story_id
-    own = (story == story[row]) & (story[row] != 0)
-    found = np.asarray((cosine >= SAME) | (own & (cosine >= ANGLE)))
-    found &= index.alive & ~index.columns.retracted & (index.columns.published_at_us <= at_us)
-    found[row] = False
-    return found
+def is_retold(index: ArticleIndex, row: int, rows: Rows, cosine: FloatArray, at_us: int) -> NDArray[np.bool_]:
+    """Which rows tell what the article on `row` tells: the same text, or the same story from the same angle (rows,).
+
+    `cosine` (rows,) to that article.
+    """
+    columns = index.columns
+    own = (columns.story_id[rows] == columns.story_id[row]) & (columns.story_id[row] != 0)
+    found = (cosine >= SAME) | (own & (cosine >= ANGLE))
+    return np.asarray(found & ~columns.retracted[rows] & (columns.published_at_us[rows] <= at_us))
 
 
 def shares_words(cosine: FloatArray, stems: IntArray) -> NDArray[np.bool_]:
@@ -64,6 +67,16 @@ def shares_words(cosine: FloatArray, stems: IntArray) -> NDArray[np.bool_]:
     """
     low, high = SHARED
     return np.asarray(cosine >= high - (high - low) * np.clip((stems - SHORT) / (LONG - SHORT), 0.0, 1.0))
+
+
+@dataclass(frozen=True)
+class _Near:
+    """What may be shown of the nearest by words."""
+
+    rows: Rows
+    cosine: FloatArray  # (rows,)
+    retold: int  # how many tell the same again
+    is_full: bool  # there may be more, farther away
 
 
 @dataclass(frozen=True)
@@ -82,59 +95,77 @@ class _Search:
     def options(self) -> Options:
         return self.snapshot.options_of(SURFACE)
 
-    @cached_property
-    def cosine(self) -> FloatArray:
-        return self.index.similarity(self.index.vectors(np.array([self.row])))
-
-    @cached_property
-    def retold(self) -> NDArray[np.bool_]:
-        return is_retold(self.index, self.row, self.cosine, self.at_us)
-
     def run(self) -> Related:
-        others = self._others()
-        rows = _most(others[self.cosine[others] >= (self.options.floor or FLOOR)], self.cosine, NEAREST)
-        rows = self._allowed(_where(rows, shares_words(*self.index.word_cosines(self.row, rows))))
-        cosine, fallback = self.cosine, None
+        near, count = self._near(NEAREST), NEAREST
+        while not len(near.rows) and near.is_full and count < MOST:  # so many tell the same that nothing else is near
+            count = 8 * count
+            near = self._near(count)
+        rows, cosine, fallback = near.rows, near.cosine, None
         if not len(rows):
-            rows, fallback = self._instead(others)
-            cosine = np.zeros_like(cosine)  # what is not related earns nothing by a chance likeness
-        ranked = self._ranked(np.sort(rows), cosine)
-        return Related(ranked, self.cosine[ranked.rows], fallback, int(self.retold.sum()))
+            rows, fallback = self._instead()
+            cosine = self.index.similarity_to(self.query, rows)
+        order = np.argsort(rows, kind="stable")
+        rows, cosine = rows[order], cosine[order]
+        # What is not related earns nothing by a chance likeness.
+        ranked = self._ranked(rows, np.zeros_like(cosine) if fallback else cosine)
+        return Related(ranked, cosine, fallback, near.retold)
 
-    def _others(self) -> Rows:
-        """Every other article that does not say the same again, in the language wanted."""
-        rows: Rows = np.flatnonzero(self.index.alive & ~self.retold)
-        rows = _where(rows, rows != self.row)
-        if self.ask.language:
-            return rows
+    @cached_property
+    def query(self) -> Vectors:
+        return self.index.vectors(np.array([self.row]))
+
+    def _near(self, count: int) -> "_Near":
+        """The articles about the same subject that may be shown, of the `count` nearest by words."""
+        rows, words = self.index.near_row(self.row, count, minimum=SHARED[0])
+        is_full = len(rows) == count
+        cosine = self.index.similarity_to(self.query, rows)
+        retold = is_retold(self.index, self.row, rows, cosine, self.at_us)
+        stems = np.minimum(self.index.stems(rows), self.index.stems(np.array([self.row])))
+        about = ~retold & (cosine >= (self.options.floor or FLOOR)) & shares_words(words, stems)
+        kept = np.flatnonzero(about & self._is_wanted(rows))
+        kept = kept[self._judged(rows[kept])]
+        return _Near(rows[kept], cosine[kept], int(retold.sum()), is_full)
+
+    def _is_wanted(self, rows: Rows) -> NDArray[np.bool_]:
+        """Which are in the article's own language; all of them where the request names one, which is judged later."""
         language = self.index.columns.language
-        return _where(rows, language[rows] == language[self.row])
+        return np.ones(len(rows), np.bool_) if self.ask.language else np.asarray(language[rows] == language[self.row])
 
-    def _allowed(self, rows: Rows) -> Rows:
-        judged = judge(self.snapshot, self.reader, rows, self.ask, at_us=self.at_us, surface=SURFACE)
-        return _where(rows, judged.allowed)
+    def _judged(self, rows: Rows) -> NDArray[np.bool_]:
+        return judge(self.snapshot, self.reader, rows, self.ask, at_us=self.at_us, surface=SURFACE).allowed
 
-    def _instead(self, others: Rows) -> tuple[Rows, str]:
+    def _instead(self) -> tuple[Rows, str]:
         """The newest articles of the category, or else of all, that may be shown; and which of the two."""
-        columns = self.index.columns
-        own = columns.category[self.row]
+        own = self.index.columns.category[self.row]
         if own != self.index.categories.find(""):
-            alike = self._newest(others[columns.category[others] == own])
+            alike = self._newest(own)
             if len(alike):
                 return alike, "category"
-        return self._newest(others), "latest"
+        return self._newest(None), "latest"
 
-    def _newest(self, rows: Rows) -> Rows:
-        published_at_us = self.index.columns.published_at_us
-        past = rows[published_at_us[rows] <= self.at_us]
-        allowed = self._allowed(_most(past, published_at_us, 10 * INSTEAD))
-        return _most(allowed, published_at_us, INSTEAD)
+    def _newest(self, category: np.int32 | None) -> Rows:
+        """The newest INSTEAD that may be shown. Cost: windows of the past, each longer, until there are enough."""
+        columns = self.index.columns
+        for window_h in (240.0, 2_400.0, 24_000.0, np.inf):
+            from_us = 0 if window_h == np.inf else self.at_us - int(window_h * signals.HOUR_US)
+            rows = self.index.window(from_us, self.at_us)
+            rows = rows[self._is_wanted(rows) & (rows != self.row)]
+            if category is not None:
+                rows = rows[columns.category[rows] == category]
+            rows = _most(rows, columns.published_at_us[rows], 10 * INSTEAD)
+            cosine = self.index.similarity_to(self.query, rows)
+            rows = rows[~is_retold(self.index, self.row, rows, cosine, self.at_us)]
+            rows = rows[self._judged(rows)]
+            if len(rows) >= INSTEAD:
+                break
+        return _most(rows, columns.published_at_us[rows], INSTEAD)
 
-    def _tier(self, own: NDArray[np.bool_], rows: Rows) -> NDArray[np.int8]:
+    @staticmethod
+    def _tier(own: NDArray[np.bool_], cosine: FloatArray) -> NDArray[np.int8]:
         """Of the article's own story only the angles closest to it compete; others follow where nothing else is."""
-        tier = np.zeros(len(rows), np.int8)
-        angles = np.flatnonzero(own & (self.cosine[rows] >= NEXT))
-        closest = np.argsort(-self.cosine[rows[angles]], kind="stable")
+        tier = np.zeros(len(own), np.int8)
+        angles = np.flatnonzero(own & (cosine >= NEXT))
+        closest = np.argsort(-cosine[angles], kind="stable")
         tier[angles[closest[OWN_STORY:]]] = 1
         return tier
 
@@ -143,7 +174,7 @@ class _Search:
         profiles = Profiles.build(index, self.reader.history, self.at_us)
         columns = {
             **shared_signals(self.snapshot, rows, self.at_us, options),
-            "similarity": signals.similarity(cosine[rows]),
+            "similarity": signals.similarity(cosine),
             "source": signals.source(trust(self.snapshot, rows), profiles.affinity(index, rows)[0]),
         }
         S = signals.matrix(columns)
@@ -152,21 +183,16 @@ class _Search:
         own = (index.columns.story_id[rows] == index.columns.story_id[self.row]) & (index.columns.story_id[rows] != 0)
         candidates = candidates_of(index, rows, S)
         # The own story has a cap of its own, the tier; every other one has that of the options.
-        freed = replace(candidates, story_id=np.where(own, 0, candidates.story_id), tier=self._tier(own, rows))
+        freed = replace(candidates, story_id=np.where(own, 0, candidates.story_id), tier=self._tier(own, cosine))
         return Ranked(rows, S, rank(Query(weights, self.ask.places, options), freed, placed), profiles, options)
 
 
-def _where(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
-    return np.asarray(rows[mask])
-
-
-def _most(rows: Rows, values: NDArray[np.float32] | NDArray[np.int64], count: int) -> Rows:
+def _most(rows: Rows, values: IntArray, count: int) -> Rows:
     """The `count` rows of the greatest values, all ties at the edge included, in row order."""
     if len(rows) <= count:
         return rows
-    found = values[rows]
-    bar = np.partition(found, len(rows) - count)[len(rows) - count]
-    return _where(rows, found >= bar)
+    bar = np.partition(values, len(rows) - count)[len(rows) - count]
+    return np.asarray(rows[values >= bar])
 
 
 def heading(fallback: str | None, category: str | None) -> str | None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from data.clock import instant
 from data.values import Histories, IntArray, RuleRow
 from recommender.columns import base
-from recommender.index import ArticleIndex, Rows
+from recommender.index import NO_ROWS, ArticleIndex, Rows
 from recommender.profile import AWAY_KINDS, READ_KINDS, kinds
 from recommender.ranking import Placement
 from recommender.signals import HOUR_US
@@ -77,7 +77,7 @@ class DeskRule:
         """Which of the rows the rule is about."""
         columns = index.columns
         if self.row.target == "topic":
-            return index.topic_mask(str(self.value))[rows]
+            return index.of_topic(str(self.value), rows)
         of = {"article": columns.id, "story": columns.story_id, "source": columns.source_id}[self.row.target]
         return np.equal(of[rows], int(self.value))
 
@@ -166,7 +166,7 @@ class Judge:
         columns, rows = self.index.columns, self.rows
         self.mark(np.isin(columns.source_id[rows], choices.muted_sources), Reason.MUTED_SOURCE)
         for topic in choices.muted_topics:
-            self.mark(self.index.topic_mask(topic)[rows], Reason.MUTED_TOPIC)
+            self.mark(self.index.of_topic(topic, rows), Reason.MUTED_TOPIC)
         self.mark(np.isin(columns.story_id[rows], choices.muted_stories), Reason.MUTED_STORY)
         return self
 
@@ -209,7 +209,7 @@ class Judge:
         columns, rows = self.index.columns, self.rows
         self.mark(np.isin(columns.id[rows], exclude), Reason.EXCLUDED)
         if category is not None:
-            self.mark(~self.index.topic_mask(category)[rows], Reason.CATEGORY)
+            self.mark(~self.index.of_topic(category, rows), Reason.CATEGORY)
         if languages:
             spoken = [self.index.languages.find(base(one)) for one in (*languages, "und")]
             self.mark(~np.isin(columns.language[rows], spoken), Reason.LANGUAGE)
@@ -242,10 +242,13 @@ def less_like(history: Histories, rows: Rows, at_us: int) -> list[tuple[int, flo
 
 def outsiders(index: ArticleIndex, rules: Sequence[DeskRule]) -> Rows:
     """Rows of the articles and stories that pins and must-shows name, wherever in time they lie."""
-    rows = np.flatnonzero(index.alive)
-    wanted = [r for r in rules if r.row.kind in ("pin", "must_show") and r.row.target in ("article", "story")]
-    named = [rows[r.matches(index, rows)] for r in wanted]
-    return np.unique(np.concatenate(named)) if named else np.zeros(0, np.intp)
+    wanted = [r for r in rules if r.row.kind in ("pin", "must_show")]
+    articles = np.array([r.value for r in wanted if r.row.target == "article"], np.int64)
+    stories = np.unique(np.array([r.value for r in wanted if r.row.target == "story"], np.int64))
+    rows = index.rows_of(articles)
+    told = index.by_story.all(stories) if len(stories) else NO_ROWS
+    told = told[index.alive[told] & np.isin(index.columns.story_id[told], stories)]
+    return np.unique(np.concatenate([rows[rows >= 0], told])).astype(np.intp)
 
 
 def placement(
@@ -260,17 +263,17 @@ def placement(
     pinned: dict[int, int] = {}
     must: set[int] = set()
     for rule in sorted(rules, key=lambda one: (one.row.starts_at, one.row.id), reverse=True):
-        found = np.flatnonzero(rule.matches(index, rows)) if rule.row.kind not in ("block", "embargo") else ()
-        if not len(found):
+        if rule.row.kind in ("block", "embargo"):
             continue
-        best = _best(found, S_total, index.columns.published_at_us[rows[found]])
-        if rule.row.kind == "pin":
-            pinned.setdefault(int(best), rule.row.slot or 1)
-        elif rule.row.kind == "must_show":
-            if index.columns.id[rows[best]] not in seen:
-                must.add(int(best))
-        else:
+        found = np.flatnonzero(rule.matches(index, rows))
+        if rule.row.kind in ("boost", "bury"):
             adjust[found] += rule.row.strength if rule.row.kind == "boost" else -rule.row.strength
+        elif len(found):
+            best = _best(found, S_total, index.columns.published_at_us[rows[found]])
+            if rule.row.kind == "pin":
+                pinned.setdefault(best, rule.row.slot or 1)
+            elif index.columns.id[rows[best]] not in seen:
+                must.add(best)
     return Placement(adjust, pinned, frozenset(must - set(pinned)))
 
 

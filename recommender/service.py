@@ -17,9 +17,11 @@ from data.values import Histories, ReaderRow
 from data.wire import EVENT_KINDS
 from recommender import for_you as listing
 from recommender.answers import RelatedList, Shown, Slate, for_you_cards, related_cards
+from recommender.beside import Beside
 from recommender.explain import Asked, TitlesOf, explain
 from recommender.follow import Follower, Progress
 from recommender.for_you import Ask
+from recommender.index_files import Stamp
 from recommender.related import heading, related
 from recommender.rules import Choices
 from recommender.shelf import Shelf
@@ -36,7 +38,7 @@ class Service:
 
     def __init__(self, store: Store, settings: Settings, clock: Clock, progress: Progress | None = None) -> None:
         self.store, self.settings, self.clock = store, settings, clock
-        self._follower = Follower(store, progress)
+        self._follower = Follower(store, progress, keep=settings.index_dir)
         self._shelf = Shelf(store)
         self._turn = Lock()
         self._stopping = Event()
@@ -47,24 +49,34 @@ class Service:
         """What answers are computed from; immutable, replaced as a whole."""
         return self._follower.snapshot
 
+    @property
+    def opened(self) -> Stamp | None:
+        """What the kept index held that this process started from, None where it read every text."""
+        return self._follower.opened
+
     def refresh(self) -> bool:
         """Take in every row committed by now; whether anything changed. Cheap when nothing did."""
         with self._turn:
             return self._follower.follow(self.clock.now())
 
     def start(self) -> None:
-        """Load everything, then follow the rows in the background every `settings.refresh_s`."""
+        """Load everything, then follow the rows in the background every `settings.refresh_s`.
+
+        Slow work on the index goes on beside; the index is kept in `settings.index_dir` for the next start.
+        """
         self.refresh()
+        self._follower.beside = Beside()
         self._stopping.clear()
         self._thread = Thread(target=self._run, name="newsbell-follow", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop following; answers go on from the last snapshot."""
+        """Stop following and keep the index; answers go on from the last snapshot."""
         self._stopping.set()
         if self._thread:
             self._thread.join()
             self._thread = None
+            self._follower.save()
 
     def _run(self) -> None:
         while not self._stopping.wait(self.settings.refresh_s):

@@ -130,7 +130,7 @@ def followed(index: ArticleIndex, rows: Rows, choices: Choices) -> FloatArray:
     """1 for candidates of a topic, category or story the reader follows (rows,)."""
     found = np.isin(index.columns.story_id[rows], choices.followed_stories)
     for topic in choices.followed_topics:
-        found |= index.topic_mask(topic)[rows]
+        found |= index.of_topic(topic, rows)
     return found.astype(np.float32)
 
 

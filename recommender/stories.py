@@ -86,12 +86,25 @@ class StoryKeeper:
     @classmethod
     def rebuild(cls, members: Iterable[Member], settings: StorySettings | None = None) -> Self:
         """The keeper that took these articles in this order; it goes on as the one that was lost."""
-        keeper, known = cls(settings), list(members)
-        slots = [keeper._slot_of(member.story_id) for member in known]
-        for slot, member in zip(slots, known, strict=True):
-            keeper._note_time(slot, member.published_at_us)
-        if known:
-            keeper._members.extend(concat([member.vector for member in known]), np.array(slots, dtype=np.int64))
+        known = list(members)
+        vectors = concat([member.vector for member in known]) if known else None
+        return cls.restored(vectors, [one.story_id for one in known], [one.published_at_us for one in known], settings)
+
+    @classmethod
+    def restored(
+        cls,
+        vectors: Vectors | None,
+        story_ids: Sequence[int],
+        published_at_us: Sequence[int | None],
+        settings: StorySettings | None = None,
+    ) -> Self:
+        """`rebuild` of articles whose vectors stand together, one row each; None for no articles."""
+        keeper = cls(settings)
+        slots = [keeper._slot_of(story_id) for story_id in story_ids]
+        for slot, at_us in zip(slots, published_at_us, strict=True):
+            keeper._note_time(slot, at_us)
+        if vectors is not None:
+            keeper._members.extend(vectors, np.array(slots, dtype=np.int64))
             keeper._measure()
         return keeper
 

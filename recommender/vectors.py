@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Any, Self
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,9 @@ from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 
 from data.text import has_stemmer, tokens, words
+from recommender import arrays
 from recommender.pieces import count_pieces
+from recommender.vocabulary import Vocabulary
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
@@ -63,7 +65,8 @@ class Vectors:
     """n encoded texts; every row of every part has length 1, or is zero where the text offers nothing.
 
     ``words`` (n, terms) float32: tf-idf of stems, the part an inverted index can search. ``pieces`` (n, buckets)
-    float32: tf-idf of hashed character n-grams of the title. ``dense`` (n, r) float32: LSA of the window, or None.
+    float32: tf-idf of hashed character n-grams of the title. ``dense`` (n, r) float32: LSA of the window, or None;
+    its values are those that half precision holds, so that they may be stored as such: lengths are 1 to 0.0005.
     Widths of ``words`` only grow within one epoch; rows of different widths may be compared and joined.
     """
 
@@ -138,21 +141,21 @@ class Epoch:
     def __init__(
         self,
         *,
-        vocabulary: Iterable[str],
+        vocabulary: Vocabulary,
         word_idf: Floats,
         piece_idf: Floats,
         projection: Floats | None,
         document_count: int,
         settings: VectorSettings,
+        key: str = "",
     ) -> None:
-        """Assemble an epoch; use ``fit`` or ``load``. ``projection`` is (terms, r)."""
+        """Assemble an epoch; use ``fit`` or ``load``. ``projection`` is (terms, r); ``key`` names what was learned."""
         self.settings = settings
+        self.key = key or uuid4().hex
         self.document_count = document_count
-        self._terms = list(vocabulary)
-        self._columns = {term: column for column, term in enumerate(self._terms)}
+        self.vocabulary = vocabulary
         self._word_idf, self._piece_idf, self._projection = word_idf, piece_idf, projection
         self._unseen_idf = np.float32(np.log(1 + document_count) + 1)
-        self._lock = Lock()
 
     @classmethod
     def fit(
@@ -170,16 +173,16 @@ class Epoch:
         count = len(documents) + len(background)
         empty = np.zeros(0, dtype=np.float32)
         draft = cls(
-            vocabulary=(),
+            vocabulary=Vocabulary(),
             word_idf=empty,
             piece_idf=np.zeros(options.piece_buckets, dtype=np.float32),
             projection=None,
             document_count=count,
             settings=options,
         )
-        words, pieces = draft._count(documents)
-        more_words, more_pieces = draft._count(background)
-        terms = len(draft._terms)
+        words, pieces = draft._count_words(documents), draft._count_pieces(documents)
+        more_words, more_pieces = draft._count_words(background), draft._count_pieces(background)
+        terms = draft.width
         word_df = _document_frequency(words, terms) + _document_frequency(more_words, terms)
         piece_df = _document_frequency(pieces, options.piece_buckets) + _document_frequency(
             more_pieces, options.piece_buckets
@@ -188,63 +191,78 @@ class Epoch:
         draft._projection = draft._learn_projection(widen(words, terms))
         return draft
 
-    def encode(self, documents: Sequence[Document]) -> Vectors:
+    def encode(self, documents: Sequence[Document], *, with_pieces: bool = True) -> Vectors:
         """The vectors of these texts, in order; encoding them together or one by one gives the same rows."""
-        words, pieces = self._count(documents)
-        weighted = self._weigh(words)
-        return Vectors(weighted, _tf_idf(pieces, self._piece_idf), self._project(weighted))
+        weighted = self._weigh(self._count_words(documents))
+        pieces = self._count_pieces(documents) if with_pieces else self.no_pieces(len(documents))
+        return Vectors(weighted, _tf_idf(pieces, self._piece_idf[pieces.indices]), self._project(weighted))
+
+    def no_pieces(self, count: int) -> sparse.csr_matrix:
+        """The pieces of texts that offer none (count, buckets)."""
+        return sparse.csr_matrix((count, self.settings.piece_buckets), dtype=np.float32)
 
     def terms(self, columns: Iterable[int]) -> list[str]:
         """The stems behind columns of ``Vectors.words``."""
-        return [self._terms[column] for column in columns]
+        return self.vocabulary.names(columns)
+
+    @property
+    def rank(self) -> int:
+        """How many latent directions there are; 0 for none."""
+        return 0 if self._projection is None else int(self._projection.shape[1])
 
     @property
     def width(self) -> int:
         """How many columns ``words`` has by now."""
-        return len(self._terms)
+        return len(self.vocabulary)
 
-    def save(self, path: Path) -> None:
-        """Write the epoch, grown vocabulary included, as one npz file without pickled objects."""
-        with self._lock:
-            vocabulary = "\n".join(self._terms)
-        arrays: dict[str, Any] = {
-            "vocabulary": np.frombuffer(vocabulary.encode(), dtype=np.uint8),
-            "settings": np.frombuffer(json.dumps(asdict(self.settings)).encode(), dtype=np.uint8),
-            "document_count": np.int64(self.document_count),
-            "word_idf": self._word_idf,
-            "piece_idf": self._piece_idf,
-        }
-        if self._projection is not None:
-            arrays["projection"] = self._projection
-        with path.open("wb") as file:
-            np.savez_compressed(file, **arrays)
+    def save(self, folder: Path) -> None:
+        """Write everything into a new folder: what was learned, and the vocabulary as it is by now."""
+        self.save_fit(folder)
+        arrays.save(folder / "vocabulary.npy", self.vocabulary.text())
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read what ``save`` wrote."""
-        with np.load(path, allow_pickle=False) as arrays:
-            vocabulary = arrays["vocabulary"].tobytes().decode()
-            return cls(
-                vocabulary=vocabulary.split("\n") if vocabulary else (),
-                word_idf=arrays["word_idf"],
-                piece_idf=arrays["piece_idf"],
-                projection=arrays.get("projection"),
-                document_count=int(arrays["document_count"]),
-                settings=VectorSettings(**json.loads(arrays["settings"].tobytes())),
-            )
+    def load(cls, folder: Path) -> Self:
+        """Map what ``save`` wrote."""
+        return cls.load_fit(folder, Vocabulary.saved(arrays.load(folder / "vocabulary.npy")))
 
-    def _count(self, documents: Sequence[Document]) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-        """Raw counts: words (n, width by now) and pieces (n, buckets)."""
+    def save_fit(self, folder: Path) -> None:
+        """Write what was learned into a new folder: it never changes, while the vocabulary grows."""
+        folder.mkdir(parents=True)
+        learned = {"word_idf": self._word_idf, "piece_idf": self._piece_idf}
+        if self._projection is not None:
+            learned["projection"] = self._projection
+        for name, array in learned.items():
+            arrays.save(folder / f"{name}.npy", array)
+        facts = {"document_count": self.document_count, "settings": asdict(self.settings), "key": self.key}
+        arrays.write(folder / "epoch.json", json.dumps(facts).encode())
+
+    @classmethod
+    def load_fit(cls, folder: Path, vocabulary: Vocabulary) -> Self:
+        """Map what ``save_fit`` wrote; the vocabulary begins as the one it was learned with."""
+        facts = json.loads((folder / "epoch.json").read_text())
+        projection = folder / "projection.npy"
+        return cls(
+            vocabulary=vocabulary,
+            word_idf=arrays.load(folder / "word_idf.npy"),
+            piece_idf=arrays.load(folder / "piece_idf.npy"),
+            projection=arrays.load(projection) if projection.exists() else None,
+            document_count=facts["document_count"],
+            settings=VectorSettings(**facts["settings"]),
+            key=facts["key"],
+        )
+
+    def _count_words(self, documents: Sequence[Document]) -> sparse.csr_matrix:
+        """Raw counts (n, width by now)."""
         ends, columns, counts = [0], list[int](), list[int]()
         for document in documents:
             title, rest = self._read(document)
             tally = Counter(title * self.settings.title_times)
             tally.update(rest)
-            columns.extend(self._columns_of(tally))
+            columns.extend(self.vocabulary.columns_of(tally))
             counts.extend(tally.values())
             ends.append(len(columns))
-        arrays = np.array(counts, dtype=np.float32), np.array(columns, dtype=np.int32), np.array(ends, dtype=np.int32)
-        return sparse.csr_matrix(arrays, shape=(len(documents), self.width)), self._count_pieces(documents)
+        parts = np.array(counts, dtype=np.float32), np.array(columns, dtype=np.int32), np.array(ends, dtype=np.int32)
+        return sparse.csr_matrix(parts, shape=(len(documents), self.width))
 
     def _count_pieces(self, documents: Sequence[Document]) -> sparse.csr_matrix:
         """Pieces of the title, or of the summary where there is none; inflected languages word by word."""
@@ -262,25 +280,15 @@ class Epoch:
         title = document.title[: self.settings.title_characters]
         return tokens(title, document.language), tokens(lead, document.language)
 
-    def _columns_of(self, terms: Iterable[str]) -> list[int]:
-        found = [self._columns.get(term, -1) for term in terms]
-        if -1 not in found:
-            return found
-        with self._lock:
-            for place, term in enumerate(terms):
-                if found[place] < 0 and term not in self._columns:
-                    # The name first, the lookup second: a reader that finds the column can name it.
-                    self._terms.append(term)
-                    self._columns[term] = found[place] = len(self._terms) - 1
-                elif found[place] < 0:
-                    found[place] = self._columns[term]
-        return found
-
     def _weigh(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
+        """Words first seen after the fit weigh as words in no text."""
         fitted = len(self._word_idf)
-        idf = np.full(counts.shape[1], self._unseen_idf, dtype=np.float32)
-        idf[:fitted] = self._word_idf[: len(idf)]
-        return _tf_idf(counts, idf)
+        columns = counts.indices
+        if not fitted:
+            return _tf_idf(counts, np.full(len(columns), self._unseen_idf, np.float32))
+        return _tf_idf(
+            counts, np.where(columns < fitted, self._word_idf[np.minimum(columns, fitted - 1)], self._unseen_idf)
+        )
 
     def _learn_projection(self, counts: sparse.csr_matrix) -> Floats | None:
         """Directions of the window, each stretched by its singular value to ``latent_power`` - 1: (terms, r).
@@ -303,7 +311,7 @@ class Epoch:
         latent = widen(weighted, fitted)[:, :fitted] @ self._projection
         lengths = np.linalg.norm(latent, axis=1, keepdims=True)
         unit = np.divide(latent, lengths, out=np.zeros_like(latent), where=lengths > 1e-6)
-        return np.asarray(unit, dtype=np.float32)
+        return np.asarray(unit.astype(np.float16), dtype=np.float32)
 
 
 def _document_frequency(counts: sparse.csr_matrix, width: int) -> npt.NDArray[np.int64]:
@@ -316,9 +324,10 @@ def _smooth_idf(df: npt.NDArray[np.int64], count: int) -> Floats:
 
 
 def _tf_idf(counts: sparse.csr_matrix, idf: Floats) -> sparse.csr_matrix:
-    """Sublinear tf times idf, rows of length 1; empty rows stay empty."""
-    weighted = counts.copy()
-    weighted.data = (1 + np.log(counts.data)) * idf[counts.indices]
-    lengths = np.sqrt(weighted.multiply(weighted).sum(axis=1)).A1
-    weighted.data /= np.repeat(np.where(lengths > 0, lengths, 1), np.diff(counts.indptr)).astype(np.float32)
-    return weighted
+    """Sublinear tf times idf (entries,), rows of length 1; empty rows stay empty."""
+    weights = ((1 + np.log(counts.data)) * idf).astype(np.float32)
+    lengths = np.diff(counts.indptr)
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    squares = np.bincount(row, weights.astype(np.float64) ** 2, len(lengths))
+    weights /= np.sqrt(np.where(squares > 0, squares, 1.0)).astype(np.float32)[row]
+    return sparse.csr_matrix((weights, counts.indices, counts.indptr), shape=counts.shape)

@@ -261,7 +261,7 @@ def _followed_topics(index: ArticleIndex, ranked: Ranked, rows: Rows, reader: Re
 
 def _of_topic(index: ArticleIndex, window: Window | None, rows: Rows, topic: str) -> NDArray[np.bool_]:
     if window is None:
-        return index.topic_mask(topic)[rows]
+        return index.of_topic(topic, rows)
     return window.topic(topic)[np.searchsorted(window.rows, rows)]
 
 

@@ -117,7 +117,7 @@ class Window:
         if not len(self.rows):
             return np.zeros(0, np.int64)
         place = np.minimum(np.searchsorted(self.rows, rows), len(self.rows) - 1)
-        return place[self.rows[place] == rows]
+        return np.asarray(place[self.rows[place] == rows])
 
     def count(self, from_us: int, until_us: int) -> int:
         """How many were published in [from, until]."""
@@ -132,7 +132,7 @@ class Window:
 
     def topic(self, topic: str) -> Mask:
         """Which are of a topic or category, whatever the case."""
-        return self.kept(("topic", topic), (), lambda: self.index.topic_mask(topic)[self.rows])
+        return self.kept(("topic", topic), (), lambda: self.index.of_topic(topic, self.rows))
 
     def speaks(self, languages: tuple[str, ...]) -> Mask:
         """Which are in one of these base languages, or in one nobody could tell."""
@@ -168,7 +168,8 @@ class Window:
         from_us = at_us - at_us % HOUR_US if hours.min() > 0.1 else at_us
 
         def made() -> NDArray[np.float64]:
-            return np.exp2(np.minimum((self.published_at_us - from_us) / (hours[self.lifetime] * HOUR_US), 500.0))
+            age = (self.published_at_us - from_us) / (hours[self.lifetime] * HOUR_US)
+            return np.asarray(np.exp2(np.minimum(age, 500.0)), np.float64)
 
         return self.kept(("decay", half_life_h), (from_us,), made), np.exp2((from_us - at_us) / (hours * HOUR_US))
 

@@ -10,7 +10,7 @@ from benchmarks.corpora import articles
 from benchmarks.measure import Contender, compare, timed
 from benchmarks.report import Report
 from recommender.index import ArticleIndex
-from recommender.segment import SUBJECT
+from recommender.subject import SUBJECT
 from recommender.vectors import similarity
 
 TOP = 10

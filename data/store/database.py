@@ -1,5 +1,6 @@
 """The connection: one engine, two kinds of transaction, the same promises on SQLite and PostgreSQL."""
 
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,6 +100,36 @@ class Database:
         """Create or bring the tables up to date; returns the revisions that ran. Safe to run from many processes."""
         with self.transaction() as connection:
             return migrate.upgrade(connection)
+
+    def identity(self) -> int:
+        """A number that names this database and no other; given at the first question."""
+        counters = table(Counter)
+        query = select(counters.c.value).where(counters.c.name == "identity")
+        with self.reading() as connection:
+            known = connection.execute(query).scalar()
+        if known is None:
+            fresh = self.insert(Counter).values(name="identity", value=secrets.randbits(62))
+            with self.transaction() as connection:
+                connection.execute(fresh.on_conflict_do_nothing())
+                known = connection.execute(query).scalar_one()
+        return int(known)
+
+    def table_bytes(self) -> dict[str, int]:
+        """Bytes on disk of each table with its indexes; of the whole under "" where the database cannot tell them."""
+        with self.reading() as connection:
+            if self.is_postgres:
+                rows = connection.exec_driver_sql(
+                    "SELECT relname, pg_total_relation_size(relid) FROM pg_stat_user_tables"
+                )
+                return {name: int(size) for name, size in rows}
+            try:
+                rows = connection.exec_driver_sql(
+                    "SELECT m.tbl_name, SUM(d.pgsize) FROM dbstat d JOIN sqlite_master m ON m.name = d.name GROUP BY 1"
+                )
+                return {name: int(size) for name, size in rows}
+            except OperationalError:  # a SQLite built without dbstat
+                pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+                return {"": int(pages) * int(connection.exec_driver_sql("PRAGMA page_size").scalar_one())}
 
     def check(self) -> None:
         """Raise DatabaseNotReady unless the tables are exactly those of this program."""

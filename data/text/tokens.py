@@ -28,9 +28,12 @@ _PAIRED = (
 )
 # Indic vowel signs are no letters to `re`, though words are written with them.
 _LETTER = rf"(?:[^\W_{_PAIRED}]|[\u0900-\u0963\u0971-\u0d7f])"
-_TOKEN = re.compile(
-    rf"(?P<paired>[{_PAIRED}]+)|(?P<initials>\b(?:[^\W\d_]\.){{2,}})|(?P<number>\d+(?:[.,]\d+)+)|(?P<word>{_LETTER}+)"
-)
+_INITIALS, _NUMBER = r"\b(?:[^\W\d_]\.){2,}", r"\d+(?:[.,]\d+)+"
+_TOKEN = re.compile(rf"[{_PAIRED}]+|{_INITIALS}|{_NUMBER}|{_LETTER}+")
+_IS_PAIRED = re.compile(rf"[{_PAIRED}]")
+# Most ASCII texts hold none of these, and are a run of plain words then: five times faster to cut.
+_MARKED = re.compile(r"[.,](?:(?<=\d[.,])\d|(?<=\b[^\W\d_]\.)[^\W\d_]\.)", re.ASCII)
+_PLAIN = re.compile(r"[^\W_]+", re.ASCII)
 _THOUSANDS = re.compile(r"[.,](?=\d{3}(?!\d))")
 _STEMS_KEPT = 400_000
 
@@ -55,13 +58,12 @@ def tokens(text: str, language: str) -> list[str]:
     stems = _stems.get(code)
     if stems is None:
         stems = _stems.setdefault(code, {})
-    found: list[str] = []
-    for piece in _pieces(text):
-        if (stem := stems.get(piece)) is None:
-            stem = _stem(piece, code, stems)
-        if stem:
-            found.append(stem)
-    return found
+    pieces = _pieces(text)
+    found = [
+        stem if stem is not None else _stem(piece, code, stems)
+        for piece, stem in zip(pieces, map(stems.get, pieces), strict=True)
+    ]
+    return [stem for stem in found if stem]
 
 
 def words(text: str) -> list[str]:
@@ -70,18 +72,18 @@ def words(text: str) -> list[str]:
 
 
 def _pieces(text: str) -> list[str]:
-    pieces: list[str] = []
-    for match in _TOKEN.finditer(fold(text)):
-        kind, piece = match.lastgroup, match.group()
-        if kind == "word":
-            pieces.append(piece)
-        elif kind == "paired":
-            pieces.extend(map("".join, pairwise(piece)) if len(piece) > 1 else [piece])
-        elif kind == "number":
-            pieces.append(_THOUSANDS.sub("", piece))
+    folded = fold(text)
+    if folded.isascii() and not _MARKED.search(folded):
+        return _PLAIN.findall(folded)
+    made: list[str] = []
+    for piece in _TOKEN.findall(folded):
+        if _IS_PAIRED.match(piece):
+            made.extend(map("".join, pairwise(piece)) if len(piece) > 1 else [piece])
+        elif "." in piece or "," in piece:
+            made.append(_THOUSANDS.sub("", piece) if piece[0].isdigit() else piece.replace(".", ""))
         else:
-            pieces.append(piece.replace(".", ""))
-    return pieces
+            made.append(piece)
+    return made
 
 
 def _stem(piece: str, code: str, stems: dict[str, str]) -> str:

@@ -38,6 +38,22 @@ def test_init_then_doctor_is_content(url: str) -> None:
     assert {finding["check"] for finding in json.loads(done.stdout)} >= {"settings", "database", "disk"}
 
 
+def test_doctor_weighs_an_empty_and_a_filled_newsroom(url: str, tmp_path: Path) -> None:
+    newsbell("init", url=url)
+    for articles in (0, 2):
+        if articles:
+            lines = [json.dumps({"id": f"a{n}", "url": f"https://x.example/{n}", "title": f"Trade talks {n}",
+                                 "published_at": "2026-03-01T08:00:00Z"}) for n in range(articles)]  # fmt: skip
+            (tmp_path / "news.jsonl").write_text("\n".join(lines))
+            assert newsbell("ingest", str(tmp_path / "news.jsonl"), url=url).returncode == 0
+        done = newsbell("doctor", "--sizes", "--json", url=url)
+        found = {one["what"].strip(): one["value"] for one in json.loads(done.stdout)["sizes"]}
+        assert found["articles indexed"] == articles
+        assert {"memory an article", "time to load", "database"} <= set(found)
+    assert found["memory an article"] > found["words"] > 0
+    assert "bytes a posting" in newsbell("doctor", "--sizes", url=url).stdout
+
+
 def test_doctor_names_what_is_wrong(url: str) -> None:
     done = newsbell("doctor", url=url)
     assert done.returncode == 1

@@ -1,7 +1,9 @@
 """Following the rows: what any process writes is soon the snapshot of every other, and a failure loses nothing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,11 @@ import pytest
 from data.errors import Conflict
 from data.store import Store
 from data.wire import ArticleIn, EventIn
-from recommender import follow
+from recommender import build, follow, index_files
+from recommender.beside import Beside
 from recommender.follow import Follower
 from recommender.index import ArticleIndex
+from recommender.index_files import Stamp
 
 NOW = datetime(2026, 3, 2, 18, 30, tzinfo=UTC)
 SUBJECTS = ("trade tariffs negotiation minister border customs", "volcano eruption island evacuation ash harbour")
@@ -252,3 +256,91 @@ def test_numbers_taken_in_vain_are_read_once(sqlite_store: Store, write: Write) 
 
 def _refuse(*_: Any, **__: Any) -> None:
     raise Conflict("somebody else was first")
+
+
+def test_who_starts_again_goes_on_from_the_kept_index(
+    store: Store, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "SMALL", 3)
+    store.put_articles([write(n, n % 2) for n in range(1, 9)], now=NOW)
+    first = Follower(store, keep=tmp_path)
+    first.follow(NOW)
+    first.save()
+    store.put_articles([write(9, 1), write(1, 0, title="Glacier survey")], now=NOW)
+    encoded: list[int] = []
+    again = Follower(store, keep=tmp_path, progress=encoded.append)
+    with monkeypatch.context() as patch:
+        patch.setattr(follow, "build", lambda *_: pytest.fail("everything is read anew"))
+        again.follow(NOW)
+        first.follow(NOW)
+    assert sum(encoded) == 2
+    assert stories(again) == stories(first) == stored(store)
+    assert len(again.snapshot.index) == 9
+
+
+@pytest.mark.parametrize("case", ["another database", "an older copy of the database", "a broken folder"])
+def test_a_kept_index_that_does_not_fit_is_not_taken(
+    store: Store, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    monkeypatch.setattr(follow, "SMALL", 3)
+    store.put_articles([write(n, n % 2) for n in range(1, 9)], now=NOW)
+    first = Follower(store, keep=tmp_path)
+    first.follow(NOW)
+    stamp = Stamp(store.identity(), first.rev, first.fitted_on)
+    wrong = {
+        "another database": replace(stamp, identity=stamp.identity + 1),
+        "an older copy of the database": replace(stamp, rev=stamp.rev + 1000),
+    }
+    index_files.save(first.snapshot.index, tmp_path, wrong.get(case, stamp))
+    if case == "a broken folder":
+        (tmp_path / "manifest.json").write_text("{")
+    built: list[int] = []
+    monkeypatch.setattr(follow, "build", lambda *given: built.append(1) or build.build(*given))
+    again = Follower(store, keep=tmp_path)
+    again.follow(NOW)
+    assert built == [1]
+    assert stories(again) == stored(store)
+
+
+def test_a_new_vocabulary_is_learned_beside_and_nothing_that_came_meanwhile_is_missing(
+    store: Store, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "SMALL", 3)
+    store.put_articles([write(n, n % 2) for n in range(1, 5)], now=NOW)
+    follower = Follower(store, beside=Beside())
+    follower.follow(NOW)
+    before = follower.snapshot.index.epoch
+    store.put_articles([write(n, n % 2) for n in range(5, 12)], now=NOW)
+    follower.follow(NOW)
+    assert follower.snapshot.index.epoch is before  # answers go on with the old words
+    assert len(follower.snapshot.index) == 11
+    store.put_articles([write(12, 1)], now=NOW)
+    assert follower.beside
+    for _ in range(20):
+        follower.beside.settle(wait=True)
+        follower.follow(NOW)
+        if follower.snapshot.index.epoch is not before and not follower.beside.is_busy:
+            break
+    assert follower.fitted_on >= 11
+    assert stories(follower) == stored(store)
+    assert len(follower.snapshot.index) == 12
+
+
+def test_slow_work_that_failed_is_begun_again(
+    store: Store, write: Write, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(follow, "SMALL", 3)
+    store.put_articles([write(n) for n in range(1, 5)], now=NOW)
+    follower = Follower(store, beside=Beside())
+    follower.follow(NOW)
+    store.put_articles([write(n) for n in range(5, 12)], now=NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(follow, "build", lambda *_: 1 // 0)
+        follower.follow(NOW)
+        assert follower.beside
+        assert not follower.beside.settle(wait=True)
+    assert "could not refit" in caplog.text
+    for _ in range(3):
+        follower.follow(NOW)
+        follower.beside.settle(wait=True)
+    assert follower.fitted_on == 11

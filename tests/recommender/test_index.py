@@ -1,6 +1,7 @@
 """The index: segments, updates and compaction are invisible in what it answers, and answers are exact."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from data.values import ArticleText
 from recommender.index import ArticleIndex, document
-from recommender.segment import SUBJECT
+from recommender.subject import SUBJECT
 from recommender.vectors import Epoch, similarity
 
 SUBJECTS = ("tariff trade minister talks", "volcano island ash evacuation", "tennis final champion serve",
@@ -167,3 +168,76 @@ def document_of_nothing() -> "object":
     from recommender.vectors import Document
 
     return Document("")
+
+
+@given(cuts=st.lists(st.integers(0, 60), max_size=8), updated=st.lists(st.integers(1, 60), max_size=5))
+def test_joining_segments_beside_changes_nothing(
+    texts: list[ArticleText], epoch: Epoch, make_text: Make, cuts: list[int], updated: list[int]
+) -> None:
+    index = ArticleIndex.empty(epoch)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recommender.index.JOINED_AT_ONCE", 0)
+        for start, end in pairwise([0, *sorted(cuts), len(texts)]):
+            index = index.add(texts[start:end])
+        waiting = index.to_join()
+        joined = index.join(waiting) if waiting else None
+        former = index.segments[waiting.start : waiting.stop] if waiting else ()
+        changed = index.add([make_text(number, "tennis bank rewritten") for number in updated])  # meanwhile
+        tidy = changed.with_joined(former, joined) if joined else changed
+        while places := tidy.to_join():
+            tidy = tidy.with_joined(tidy.segments[places.start : places.stop], tidy.join(places))
+    assert all(2 * len(later) < len(earlier) for earlier, later in pairwise(tidy.segments))
+    assert answers(tidy, texts) == answers(changed, texts)
+
+
+def test_a_join_of_segments_that_are_gone_is_dropped(texts: list[ArticleText], epoch: Epoch) -> None:
+    index = ArticleIndex.empty(epoch).add(texts[:30]).add(texts[30:])
+    joined = index.join(range(len(index.segments)))
+    packed = index.compact()
+    assert packed.with_joined(index.segments, joined) is packed or len(index.segments) == 1
+
+
+def test_snapshots_answer_the_same_while_others_grow_and_join(
+    texts: list[ArticleText], epoch: Epoch, make_text: Make
+) -> None:
+    first = ArticleIndex.empty(epoch).add(texts[:20])
+    wanted, current = answers(first, texts), [first]
+
+    def ask(_: int) -> bool:
+        now = current[0]
+        return answers(first, texts) == wanted and answers(now, texts) == answers(now, texts)
+
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(ask, number) for number in range(12)]
+        for start in range(20, 60, 2):
+            current[0] = current[0].add(texts[start : start + 2])
+        assert all(one.result() for one in asked)
+    assert answers(current[0], texts) == answers(ArticleIndex.empty(epoch).add(texts), texts)
+
+
+def test_outlets_of_a_story_count_from_when_they_told_it(epoch: Epoch, make_text: Make) -> None:
+    told = [(1, 1, 10, 7), (2, 1, 20, 7), (3, 2, 30, 7), (4, 3, 40, 8), (5, 4, 50, 0)]
+    index = ArticleIndex.empty(epoch).add(
+        [make_text(n, source_id=outlet, published_at_us=at, story_id=story) for n, outlet, at, story in told]
+    )
+    rows = index.rows_of([1, 3, 4, 5])
+    assert index.story_sources(rows, 25).tolist() == [1, 1, 1, 1]
+    assert index.story_sources(rows, 35).tolist() == [2, 2, 1, 1]
+    moved = index.with_stories({4: 7})
+    assert moved.story_sources(rows, 45).tolist() == [3, 3, 3, 1]
+    assert index.story_sources(rows, 45).tolist() == [2, 2, 1, 1]
+    gone = moved.add([make_text(3, source_id=2, published_at_us=30, story_id=7, retracted=True)])
+    assert gone.story_sources(rows, 45).tolist() == [2, 2, 2, 1]
+
+
+@given(
+    times=st.lists(st.integers(0, 50), min_size=1, max_size=40), edges=st.tuples(st.integers(0, 50), st.integers(0, 50))
+)
+def test_a_window_holds_just_what_was_published_in_it(
+    epoch: Epoch, make_text: Make, times: list[int], edges: tuple[int, int]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recommender.index.TIMED_AT_ONCE", 3)
+        index = ArticleIndex.empty(epoch).add([make_text(n, published_at_us=at) for n, at in enumerate(times)])
+        low, high = min(edges), max(edges)
+        assert index.window(low, high).tolist() == [row for row, at in enumerate(times) if low <= at <= high]

@@ -11,8 +11,8 @@ from scipy import sparse
 
 from recommender.mmr import MUST_SHOW, PIN, STEP, Alike, Caps, Pool, fill
 from recommender.packed import Packed
-from recommender.segment import SUBJECT
 from recommender.signals import closeness
+from recommender.subject import SUBJECT
 from recommender.vectors import Vectors, similarity
 
 

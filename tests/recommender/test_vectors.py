@@ -65,8 +65,10 @@ def test_encoding_together_or_one_after_the_other_is_the_same(first: list[Docume
 def test_rows_have_length_one_or_are_empty(documents: list[Document]) -> None:
     vectors = Epoch.fit(stream()).encode(documents)
     lengths = [np.sqrt(np.asarray(part.multiply(part).sum(axis=1)).ravel()) for part in (vectors.words, vectors.pieces)]
-    lengths.append(np.linalg.norm(vectors.dense, axis=1))  # type: ignore[arg-type]
     assert all(np.all(np.isclose(one, 1, atol=1e-4) | (one == 0)) for one in lengths)
+    latent = np.linalg.norm(vectors.dense, axis=1)  # type: ignore[arg-type]
+    assert np.all(np.isclose(latent, 1, atol=5e-4) | (latent == 0))
+    np.testing.assert_array_equal(vectors.dense, vectors.dense.astype(np.float16))  # type: ignore[union-attr]
 
 
 def test_a_name_nobody_has_written_yet_matches_at_once() -> None:
@@ -93,7 +95,8 @@ def test_rows_encoded_before_the_vocabulary_grew_stay_comparable() -> None:
     old = epoch.encode([Document("Toyota tariff")])
     epoch.encode([Document("Zanzibar quokka")])
     new = epoch.encode([Document("Toyota tariff")])
-    assert similarity(old, new)[0, 0] == pytest.approx(1, abs=1e-5)
+    assert similarity(old, new)[0, 0] == pytest.approx(1, abs=5e-4)
+    assert similarity(old, new)[0, 0] == similarity(old, old)[0, 0]
 
 
 def test_similarity_is_symmetric_and_one_with_itself() -> None:
@@ -107,7 +110,7 @@ def test_similarity_blends_the_views_both_texts_have() -> None:
     epoch = Epoch.fit([*stream(), Document("東京で発表", language="ja"), Document("東京で会見", language="ja")])
     japanese = epoch.encode([Document("東京で発表", language="ja")])
     assert not japanese.pieces.nnz
-    assert similarity(japanese, japanese)[0, 0] == pytest.approx(1, abs=1e-4)
+    assert similarity(japanese, japanese)[0, 0] == pytest.approx(1, abs=5e-4)
     words_alone = similarity(japanese, japanese, Blend(words=1, pieces=0, dense=0))
     assert words_alone[0, 0] == pytest.approx(1, abs=1e-4)
 
@@ -139,8 +142,8 @@ def test_the_fit_is_the_same_each_time() -> None:
 def test_a_saved_epoch_goes_on_as_the_one_saved(tmp_path: Path) -> None:
     epoch = Epoch.fit(stream())
     before = epoch.encode([Document("Quokka tariff"), Document("Pražský hrad", language="cs")])
-    epoch.save(tmp_path / "epoch.npz")
-    loaded = Epoch.load(tmp_path / "epoch.npz")
+    epoch.save(tmp_path / "epoch")
+    loaded = Epoch.load(tmp_path / "epoch")
     assert loaded.settings == epoch.settings
     assert loaded.width == epoch.width
     assert same(before, loaded.encode([Document("Quokka tariff"), Document("Pražský hrad", language="cs")]))

@@ -1,0 +1,66 @@
+"""Compiled: some rows of a segment as they were given, laid out anew."""
+# mypy: ignore-errors
+# Compiled functions have no Python types; their signatures stand at `njit` where Python calls them.
+
+from collections.abc import Iterator
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from recommender.postings.kinds import F32, I32, I64, U16, compiled
+from recommender.postings.layout import Segment
+from recommender.postings.search import Postings
+
+
+@compiled(nb.void(I64, F32, I64, I64, nb.int64[::1]))
+def lengths(row_starts, weights, inside, places, found):
+    """How many terms each of the rows `inside` has, into `found` at `places`."""
+    for at in range(len(inside)):
+        count = 0
+        for place in range(row_starts[inside[at]], row_starts[inside[at] + 1]):
+            count += weights[place] > 0
+        found[places[at]] = count
+
+
+@compiled(nb.void(I64, U16, F32, I32, I64, I64, I64, nb.int32[::1], nb.float32[::1]))
+def fill(row_starts, gaps, weights, terms, inside, places, starts, columns, values):
+    """Columns and weights of the rows `inside`, written from `starts` at `places` on."""
+    for at in range(len(inside)):
+        to = starts[places[at]]
+        number = -1
+        for place in range(row_starts[inside[at]], row_starts[inside[at] + 1]):
+            number += gaps[place]
+            if weights[place] > 0:
+                columns[to] = terms[number]
+                values[to] = weights[place]
+                to += 1
+
+
+def csr(postings: Postings, rows: NDArray[np.int64], width: int) -> sparse.csr_matrix:
+    """These rows, in this order (rows x width), dead ones included. Cost: about 1 ns a term, 2 microseconds a row."""
+    indptr = np.append(0, terms_of(postings, rows)).cumsum()
+    columns, values = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], np.float32)
+    for segment, places, first in _parts(postings, rows):
+        fill(
+            segment.row_starts, segment.gaps, segment.weights, segment.terms, rows[places] - first, places, indptr,
+            columns, values,
+        )  # fmt: skip
+    small = indptr.astype(np.int32) if indptr[-1] < 2**31 else indptr
+    return sparse.csr_matrix((values, columns, small), shape=(len(rows), width))
+
+
+def terms_of(postings: Postings, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many different terms each row has (rows,)."""
+    found = np.zeros(len(rows), np.int64)
+    for segment, places, first in _parts(postings, rows):
+        lengths(segment.row_starts, segment.weights, rows[places] - first, places, found)
+    return found
+
+
+def _parts(postings: Postings, rows: NDArray[np.int64]) -> Iterator[tuple[Segment, NDArray[np.int64], int]]:
+    """By segment: which of the rows are in it, and its first row."""
+    of = np.searchsorted(postings.starts, rows, side="right") - 1
+    for place in np.unique(of):
+        yield postings.segments[place], np.flatnonzero(of == place), postings.starts[place]
