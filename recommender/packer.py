@@ -50,6 +50,15 @@ class Packer:
             self._directed[:size], self._width,
         )  # fmt: skip
 
+    def __len__(self) -> int:
+        """How many articles are packed."""
+        return self._size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what is packed and of the room to grow."""
+        return sum(one.nbytes for one in vars(self).values() if isinstance(one, np.ndarray))
+
     def slots(self, index: ArticleIndex, rows: Rows) -> Slots:
         """The slots of these rows of the index, packed now where they are not."""
         with self.lock:

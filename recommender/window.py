@@ -294,6 +294,16 @@ class Windows:
         self._held: dict[object, Window] = {}
         self._newest: tuple[int, int, Rows] = (0, 0, np.zeros(0, np.intp))
 
+    @property
+    def count(self) -> int:
+        """How many articles are packed."""
+        return len(self._packer)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the packed articles."""
+        return self._packer.nbytes
+
     def of(self, index: ArticleIndex, from_us: int, at_us: int, named: Rows) -> Window:
         """A window that holds every article published in [from, at] and the `named`, and maybe some beside.
 
