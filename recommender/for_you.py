@@ -1,23 +1,26 @@
 """A reader's own list: recent articles, everything known of the reader, every signal, rules, diversity."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.values import FloatArray
-from recommender import rules
+from recommender import rules, signals
+from recommender.admission import Admission
 from recommender.index import ArticleIndex, Rows
+from recommender.mmr import Alike
+from recommender.packed import Packed
 from recommender.profile import Profiles
-from recommender.ranking import Candidates, Options, Placement, Query, Result, rank, score
-from recommender.rules import DeskRule, Judge, Judged
+from recommender.ranking import Candidates, Keys, Likeness, Options, Placement, Query, Result, rank, score
+from recommender.rules import Choices, Judge, Judged
 from recommender.signals import HOUR_US
-from recommender.snapshot import ReaderView, Snapshot, signal_matrix, spoken
+from recommender.snapshot import ReaderView, Snapshot, spoken, trust_in
+from recommender.window import NO_ROWS, Marks, Places, Taste, Window, signal_rows
 
 SURFACE = "for_you"
-FEW = 30  # a window with fewer articles is no list; the newest NEWEST are taken then
-NEWEST = 500
+NO_MARKS = np.zeros(0, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,17 @@ class Ranked:
     result: Result  # scores and parts, aligned with rows
     profiles: Profiles
     options: Options
+    window: Window | None = None  # that the candidates were taken from, if any
 
     @property
     def order(self) -> NDArray[np.intp]:
-        """A permutation of the candidates (n,)."""
+        """A permutation of the candidates (n,); its first `served` are `head`."""
         return self.result.order
+
+    @property
+    def head(self) -> NDArray[np.intp]:
+        """The candidates on the list, in its order (served,)."""
+        return self.result.head
 
     @property
     def served(self) -> int:
@@ -68,32 +77,25 @@ def for_you(snapshot: Snapshot, reader: ReaderView, ask: Ask, *, at_us: int, lan
 
     `language` is the reader's chosen one, empty if unknown. Articles in the reader's languages come first; the others
     follow only where those do not fill the places asked for, and pins and must-shows hold in the reader's alone.
-    Cost: about 4 ms for 424 articles, 7 ms for a window of 6,000 (docs/ranking.md).
+    Cost: a few compiled passes over the window and the reader's reads (docs/ranking.md).
     """
-    index, options = snapshot.index, snapshot.options_of(SURFACE)
+    index, options, weights = snapshot.index, snapshot.options_of(SURFACE), snapshot.weights_of(SURFACE)
     desk = rules.in_effect(snapshot.rules.get(SURFACE, ()), at_us)
-    profiles = Profiles.build(index, reader.history, at_us)
-    considered = candidate_rows(index, ask, desk, at_us)
-    judged = judge(snapshot, reader, considered, ask, at_us=at_us)
-    rows = considered[judged.allowed]
-    S = signal_matrix(snapshot, rows, profiles, [reader.choices], at_us=at_us, options=options)[0]
-    total = score(S, snapshot.weights_of(SURFACE))
-    seen = reader.impressions.article_id
-    placed = rules.placement(index, rows, desk, total, seen)
-    tier = (~_spoken(index, rows, profiles, ask, language)).astype(np.int8)
-    query = Query(snapshot.weights_of(SURFACE), ask.places, options)
-    result = rank(query, replace(candidates_of(index, rows, S), tier=tier), _only(placed, tier == 0))
-    return Ranked(rows, S, result, profiles, options)
-
-
-def candidate_rows(index: ArticleIndex, ask: Ask, desk: Sequence[DeskRule], at_us: int) -> Rows:
-    """Rows of the window, or the newest where it is nearly empty, and what pins and must-shows name."""
-    rows = index.window(at_us - int(ask.window_h * HOUR_US), at_us)
-    if len(rows) < FEW:
-        older = index.window(0, at_us)
-        newest = np.argsort(-index.columns.published_at_us[older], kind="stable")[:NEWEST]
-        rows = np.sort(older[newest])
-    return np.union1d(rows, rules.outsiders(index, desk)).astype(np.intp)
+    from_us = at_us - int(ask.window_h * HOUR_US)
+    window = snapshot.windows.of(index, from_us, at_us, rules.outsiders(index, desk))
+    read = index.rows_of(reader.history.article_id)
+    admission = Admission(window, at_us, from_us).publication(desk).choices(reader.choices)
+    admission.history(reader.history, read, reader.choices).seen(reader.impressions, options.seen_cap)
+    places = admission.request(exclude=ask.exclude, category=ask.category, language=ask.language).places()
+    profiles = Profiles.build(index, reader.history, at_us, read)
+    S = signals_of(snapshot, window, places, profiles, reader.choices, at_us=at_us, options=options)
+    candidates = _Windowed(window, places, S, _tier(window, places, profiles, ask, language))
+    rows = window.rows[places]
+    placed = rules.placement(index, rows, desk, score(S, weights), reader.impressions.article_id) if desk else None
+    if placed and candidates.tier is not None:
+        placed = _only(placed, candidates.tier == 0)
+    result = rank(Query(weights, ask.places, options), candidates, placed)
+    return Ranked(rows, S, result, profiles, options, window)
 
 
 def judge(
@@ -117,17 +119,109 @@ def candidates_of(index: ArticleIndex, rows: Rows, S: FloatArray) -> Candidates:
         columns.source_id[rows],
         columns.story_id[rows],
         S,
-        index.likeness(rows),
+        _Texts(index, rows),
     )
 
 
-def _spoken(index: ArticleIndex, rows: Rows, profiles: Profiles, ask: Ask, language: str) -> NDArray[np.bool_]:
-    """Which candidates are in the reader's languages; all where no language is known or asked for."""
-    languages = () if ask.language else spoken(index, profiles, language)
-    if not languages:
-        return np.ones(len(rows), np.bool_)
-    codes = [index.languages.find(one) for one in (*languages, "und")]
-    return np.isin(index.columns.language[rows], codes)
+@dataclass(frozen=True)
+class _Texts(Likeness):
+    """Cosines between candidates that are rows of an index."""
+
+    index: ArticleIndex
+    rows: Rows
+
+    def among(self, rows: NDArray[np.intp]) -> Callable[[int], FloatArray]:
+        return self.index.cosines_among(self.rows[rows])
+
+    def alike(self, rows: NDArray[np.intp]) -> Alike:
+        return Alike(packed=Packed.of(self.index.vectors(self.rows[rows])), slots=np.arange(len(rows)))
+
+
+@dataclass(frozen=True)
+class _Windowed:
+    """Candidates at some places of a window, as `rank` asks for them."""
+
+    window: Window
+    places: Places
+    S: FloatArray
+    tier: NDArray[np.int8] | None
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @property
+    def likeness(self) -> "_WindowTexts":
+        return _WindowTexts(self.window, self.places)
+
+    def keys(self, rows: NDArray[np.intp]) -> Keys:
+        places, window = self.places[rows], self.window
+        return Keys(
+            window.id[places], window.published_at_us[places], window.source_id[places], window.story_id[places]
+        )
+
+
+@dataclass(frozen=True)
+class _WindowTexts(Likeness):
+    """Cosines between candidates at some places of a window."""
+
+    window: Window
+    places: Places
+
+    def among(self, rows: NDArray[np.intp]) -> Callable[[int], FloatArray]:
+        return self.window.index.cosines_among(self.window.rows[self.places[rows]])
+
+    def alike(self, rows: NDArray[np.intp]) -> Alike:
+        packed, slots, _ = self.window.packed(NO_ROWS)
+        return Alike(packed=packed, slots=slots[self.places[rows]])
+
+
+def signals_of(
+    snapshot: Snapshot,
+    window: Window,
+    places: Places,
+    profiles: Profiles,
+    choices: Choices,
+    *,
+    at_us: int,
+    options: Options,
+) -> FloatArray:
+    """S (places x 8) of the one reader: what `snapshot.signal_matrix` gives for these rows, in compiled passes."""
+    packed, slots, reads = window.packed(profiles.rows)
+    cosine = packed.like_profile(reads, profiles.weights, slots[places])
+    taste = _taste(snapshot, window, profiles, choices)
+    return signal_rows(window, places, cosine, taste, snapshot.popularity, at_us, options.freshness_scale)
+
+
+def _taste(snapshot: Snapshot, window: Window, profiles: Profiles, choices: Choices) -> Taste:
+    evidence, shares = float(profiles.evidence[0]), profiles.categories[0]
+    drawn = shares / max(float(shares.max(initial=0.0)), 1e-9)
+    if (nothing := window.index.categories.find("")) >= 0:
+        drawn[nothing] = 0.0
+    trust, liking = trust_in(snapshot, window.sources.values), profiles.liking(window.sources.values)[0]
+    return Taste(
+        share=0.8 - 0.8 / (evidence + 1.0),
+        drawn=drawn,
+        usual=shares if evidence > 0 else np.ones(len(shares), np.float32),
+        source=signals.source(trust, liking),
+        follows=_follows(window, choices),
+    )
+
+
+def _follows(window: Window, choices: Choices) -> Marks:
+    if not (choices.followed_stories or choices.followed_topics):
+        return NO_MARKS
+    table = np.zeros(len(window.stories.values), np.uint8)
+    table[window.stories.find(choices.followed_stories)] = 1
+    marks = table[window.stories.code]
+    for topic in choices.followed_topics:
+        marks |= window.topic(topic)
+    return marks
+
+
+def _tier(window: Window, places: Places, profiles: Profiles, ask: Ask, language: str) -> NDArray[np.int8] | None:
+    """0 for candidates in the reader's languages, 1 for others; None where no language is known or asked for."""
+    languages = () if ask.language else spoken(window.index, profiles, language)
+    return (~window.speaks(languages)[places]).astype(np.int8) if languages else None
 
 
 def _only(placed: Placement, mask: NDArray[np.bool_]) -> Placement:
