@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recommender.postings import pack
-from recommender.postings.kinds import BITS_SHARE, LEVEL_SHARES, RANGE, RARE
+from recommender.postings.kinds import LEAST_FRONTS, LEVEL_SHARES, MOST_BYTES, RANGE, RARE
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,8 @@ class Segment:
     codes: NDArray[np.uint8]
     steps: NDArray[np.float32]
     norms: NDArray[np.uint8]
-    held: NDArray[np.uint64]  # bits: which of the most frequent terms a row holds
+    front_starts: NDArray[np.int64]
+    fronts: NDArray[np.uint16]  # the levels' terms of each row: gap + 256 * code
     cuts: NDArray[np.int64]  # the first number after each level
     tops: NDArray[np.float32]  # the greatest length within each level
     usual: NDArray[np.float32]  # the mean length within each level
@@ -62,12 +63,15 @@ class Segment:
         row_starts, gaps, packed = pack.rows(indptr, columns, weights, numbers)
         steps = pack.steps(columns, weights, numbers, len(terms))
         ids, table, rare_ids, rare_starts, codes = pack.lists(row_starts, gaps, packed, df, steps, common, RANGE)
+        size = sum(one.nbytes for one in (row_starts, gaps, packed, ids, table, rare_ids, rare_starts, codes))
+        size += 8 * len(row_starts) + len(cuts) * n + 12 * len(terms) + 4 * width
+        room = max(MOST_BYTES * df.sum() - size, LEAST_FRONTS * df.sum()) / 2
+        cuts = cuts[: max(1, int(np.searchsorted(np.append(0, np.cumsum(df))[cuts], room, side="right")))]
         norms, tops, usual, longest = pack.norms(row_starts, gaps, packed, cuts)
-        words = min(16, int(BITS_SHARE / 8 * len(packed) / max(n, 1)))
-        held = pack.bits(row_starts, gaps, packed, words)
+        front_starts, fronts = pack.fronts(row_starts, gaps, packed, steps, cuts[-1])
         arrays = (
-            terms, numbers, row_starts, gaps, packed, ids, table, rare_ids, rare_starts, codes, steps, norms, held,
-            cuts, tops, usual, longest,
+            terms, numbers, row_starts, gaps, packed, ids, table, rare_ids, rare_starts, codes, steps, norms,
+            front_starts, fronts, cuts, tops, usual, longest,
         )  # fmt: skip
         return cls(*map(_near, arrays))
 
@@ -94,8 +98,8 @@ class Segment:
         """What `kernels.search` takes of a segment, in its order."""
         return (
             len(self), self.ids, self.table, self.rare_ids, self.codes, self.common, self.rare_starts, self.steps,
-            self.row_starts, self.gaps, self.weights, self.norms, self.held, self.cuts, self.tops, self.usual,
-            float(self.longest[0]),
+            self.row_starts, self.gaps, self.weights, self.norms, self.front_starts, self.fronts, self.cuts,
+            self.tops, self.usual, float(self.longest[0]),
         )  # fmt: skip
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:

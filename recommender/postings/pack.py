@@ -5,7 +5,7 @@
 import numba as nb
 import numpy as np
 
-from recommender.postings.kinds import BOOL, ESCAPE, F32, I32, I64, U16, compiled
+from recommender.postings.kinds import BOOL, ESCAPE, F32, I32, I64, SHORT, U16, compiled
 
 _ROWS = nb.types.Tuple((nb.int64[::1], nb.uint16[::1], nb.float32[::1]))
 _LISTS = nb.types.Tuple((nb.uint16[::1], nb.uint32[::1], nb.uint32[::1], nb.uint32[::1], nb.uint8[::1]))
@@ -79,6 +79,12 @@ def rows(indptr, columns, weights, numbers):  # noqa: C901 - counts, then fills,
     return starts, gaps, packed
 
 
+@nb.njit
+def code_of(weight, step):
+    """How many steps a weight is, up."""
+    return min(max(np.int64(np.ceil(np.float64(weight) / np.float64(step))), 1), 255)
+
+
 @compiled(_LISTS(I64, U16, F32, I64, F32, nb.int64, nb.int64))
 def lists(row_starts, gaps, weights, df, steps, common, span):
     """Rows and codes by term: (ids, table, rare ids, rare starts, codes)."""
@@ -108,8 +114,7 @@ def lists(row_starts, gaps, weights, df, steps, common, span):
                 continue
             at = places[number]
             places[number] = at + 1
-            code = np.int64(np.ceil(np.float64(weight) / np.float64(steps[number])))
-            codes[at] = min(max(code, 1), 255)
+            codes[at] = code_of(weight, steps[number])
             if number < common:
                 ids[at] = row - current * span
             else:
@@ -220,17 +225,34 @@ def unpack(row_starts, gaps, weights, terms, keep, renumber):
     return indptr, columns[:total].copy(), values[:total].copy()
 
 
-@compiled(nb.uint64[::1](I64, U16, F32, nb.int64))
-def bits(row_starts, gaps, weights, words):
-    """Which of the first 64 * words terms each row holds: `words` words a row."""
+@compiled(nb.types.Tuple((nb.int64[::1], nb.uint16[::1]))(I64, U16, F32, F32, nb.int64))
+def fronts(row_starts, gaps, weights, steps, cut):
+    """The terms below `cut` of each row once more: where each row begins, gap + 256 * code."""
     n = len(row_starts) - 1
-    made = np.zeros(n * words, np.uint64)
-    for row in range(n):
-        number = np.int64(-1)
-        for place in range(row_starts[row], row_starts[row + 1]):
-            number += gaps[place]
-            if number >= 64 * words:
-                break
-            if weights[place] > 0:
-                made[row * words + (number >> 6)] |= np.uint64(1) << np.uint64(number & 63)
-    return made
+    starts = np.zeros(n + 1, np.int64)
+    packed = np.empty(0, np.uint16)
+    for counting in range(2):
+        if counting == 1:
+            packed = np.empty(starts[n], np.uint16)
+        size = np.int64(0)
+        for row in range(n):
+            number = np.int64(-1)
+            before = np.int64(-1)
+            for place in range(row_starts[row], row_starts[row + 1]):
+                number += gaps[place]
+                if number >= cut:
+                    break
+                if weights[place] == 0:
+                    continue
+                gap = number - before
+                before = number
+                while gap >= SHORT:  # a long gap is crossed by entries of no weight
+                    if counting == 1:
+                        packed[size] = SHORT
+                    size += 1
+                    gap -= SHORT
+                if counting == 1:
+                    packed[size] = gap + 256 * code_of(weights[place], steps[number])
+                size += 1
+            starts[row + 1] = size
+    return starts, packed

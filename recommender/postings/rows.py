@@ -12,14 +12,14 @@ from recommender.postings.intrinsics import prefetch
 def exact(gaps, weights, dense):
     """Inner product of one row with the scattered query: float64 sums in a fixed order, so equal rows score equal."""
     even, odd = 0.0, 0.0
-    term = -1
+    term = np.uint64(0) - np.uint64(1)  # of no sign: numba tests signed places for being counted from the end
     for pair in range(len(gaps) >> 1):
-        term += gaps[2 * pair]
+        term += np.uint64(gaps[2 * pair])
         even += np.float64(weights[2 * pair]) * np.float64(dense[term])
-        term += gaps[2 * pair + 1]
+        term += np.uint64(gaps[2 * pair + 1])
         odd += np.float64(weights[2 * pair + 1]) * np.float64(dense[term])
     if len(gaps) & 1:
-        term += gaps[len(gaps) - 1]
+        term += np.uint64(gaps[len(gaps) - 1])
         even += np.float64(weights[len(gaps) - 1]) * np.float64(dense[term])
     return even + odd
 
@@ -37,19 +37,6 @@ def unpacked(gaps, weights):
         values[size] = weights[place]
         size += weights[place] > 0
     return terms[:size], values[:size]
-
-
-@nb.njit
-def prefix(gaps, weights, dense, cut):
-    """The same over the terms below `cut` alone: the frequent ones, which stand first in a row."""
-    total = 0.0
-    term = -1
-    for place in range(len(gaps)):
-        term += gaps[place]
-        if term >= cut:
-            break
-        total += np.float64(weights[place]) * np.float64(dense[term])
-    return total
 
 
 @nb.njit

@@ -210,10 +210,11 @@ class Postings:
 
 
 class _Scratch(local):
-    """Arrays each thread keeps between searches; `dense` is all zero then."""
+    """Arrays each thread keeps between searches; `dense` and `frequent` are all zero then."""
 
     def __init__(self) -> None:
         self.dense = np.zeros(1 << 12, np.float32)
+        self.frequent = np.zeros(1 << 12, np.uint32)
         self.bounds = np.zeros(RANGE, np.uint16)
         self.blocks = np.zeros(RANGE // BLOCK, np.uint16)
         self.waiting = np.zeros(RANGE, np.int32)
@@ -221,6 +222,7 @@ class _Scratch(local):
     def fit(self, terms: int) -> NDArray[np.float32]:
         if len(self.dense) < terms:
             self.dense = np.zeros(terms + terms // 4, np.float32)
+            self.frequent = np.zeros(terms + terms // 4, np.uint32)
         return self.dense
 
 
@@ -251,7 +253,7 @@ class _Heap:
             return
         self.size, read, refined, scored = kernels.search(
             *segment.searched, terms, weights, self.k, step, minimum, allowed, own, ties, numbers, first,
-            _scratch.fit(len(segment.terms)), _scratch.bounds, _scratch.blocks, _scratch.waiting, *best,
+            _scratch.fit(len(segment.terms)), _scratch.frequent, _scratch.bounds, _scratch.blocks, _scratch.waiting, *best,
         )  # fmt: skip
         self.read, self.refined, self.scored = self.read + read, self.refined + refined, self.scored + scored
 
