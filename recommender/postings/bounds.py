@@ -6,7 +6,7 @@ import numba as nb
 import numpy as np
 
 from recommender.postings.intrinsics import add_scaled, lowest_bit, prefetch, reaching, set_scaled
-from recommender.postings.kinds import BLOCK, FRONTS_AHEAD, NEAR
+from recommender.postings.kinds import BLOCK, FRONTS_AHEAD, NEAR, NORMS_AHEAD
 
 
 @nb.njit
@@ -50,46 +50,73 @@ def at_least(bounds, bar, waiting, most):
 
 @nb.njit
 def front(packed, frequent, cut):
-    """Sum of code * factor over the terms below `cut` of one row; those from there on must have no factor."""
+    """Sum of code * factor over the terms below `cut` of one row."""
     total = np.uint64(0)
     term = np.uint64(0) - np.uint64(1)
     whole = len(packed) & ~7
-    for place in range(0, whole, 8):
+    place = 0
+    while place < whole:
         some = packed[place : place + 8]
+        more = np.uint64(0)
+        ahead = term
         for at in range(8):
-            term += np.uint64(some[at] & np.uint16(255))
-            total += np.uint64(some[at] >> np.uint16(8)) * np.uint64(frequent[term])
+            ahead += np.uint64(some[at] & np.uint16(255))
+            more += np.uint64(some[at] >> np.uint16(8)) * np.uint64(frequent[ahead])
+        if ahead >= cut:
+            break
+        total += more
+        term = ahead
+        place += 8
+    for last in range(place, len(packed)):
+        term += np.uint64(packed[last] & np.uint16(255))
         if term >= cut:
-            return np.int64(total)
-    for place in range(whole, len(packed)):
-        term += np.uint64(packed[place] & np.uint16(255))
-        total += np.uint64(packed[place] >> np.uint16(8)) * np.uint64(frequent[term])
+            break
+        total += np.uint64(packed[last] >> np.uint16(8)) * np.uint64(frequent[term])
     return np.int64(total)
 
 
 @nb.njit
-def refine(waiting, bounds, bar, low, starts, fronts, frequent, cut, norms, factor):
-    """Keep the rows whose bound reaches the bar when their unread terms count by their codes; how many.
+def rest(waiting, others, levels, bounds, low, level, norms, factor):
+    """Rows of a range become rows of the segment, with the bound of what was read, and the level that was not."""
+    for at in range(len(waiting)):
+        row = waiting[at]
+        others[at] = np.int64(bounds[row]) - (unread(norms[row], factor) if level else 0)
+        levels[at] = level
+        waiting[at] = low + row
+
+
+@nb.njit
+def refine(waiting, others, levels, bar, starts, fronts, frequent, cuts):
+    """Keep the rows whose bound reaches the bar when unread terms count by the row's codes of them; how many.
 
     `frequent` holds the query's factors by term number, 0 for terms that it does not hold.
     """
     kept = 0
     for at in range(min(len(waiting), 2 * FRONTS_AHEAD)):
-        prefetch(starts, low + waiting[at])
+        prefetch(starts, waiting[at])
+    for at in range(min(len(waiting), FRONTS_AHEAD)):
+        fetch_front(starts, fronts, waiting[at])
     for at in range(len(waiting)):
         if at + 2 * FRONTS_AHEAD < len(waiting):
-            prefetch(starts, low + waiting[at + 2 * FRONTS_AHEAD])
+            prefetch(starts, waiting[at + 2 * FRONTS_AHEAD])
         if at + FRONTS_AHEAD < len(waiting):
-            start = starts[low + waiting[at + FRONTS_AHEAD]]
-            for line in range(4):
-                prefetch(fronts, start + 32 * line)
+            fetch_front(starts, fronts, waiting[at + FRONTS_AHEAD])
         row = waiting[at]
-        bound = np.int64(bounds[row]) - unread(norms[row], factor)
-        bound += (front(fronts[starts[low + row] : starts[low + row + 1]], frequent, cut) >> 8) + 1
+        bound = np.int64(others[at])
+        if levels[at]:
+            cut = np.uint64(cuts[levels[at] - 1])
+            bound += (front(fronts[starts[row] : starts[row + 1]], frequent, cut) >> 8) + 1
         if bound >= bar:
             waiting[kept] = row
+            others[kept] = bound
             kept += 1
     return kept
+
+
+@nb.njit
+def fetch_front(starts, fronts, row):
+    for line in range(4):
+        prefetch(fronts, starts[row] + 32 * line)
 
 
 @nb.njit
@@ -117,6 +144,7 @@ def set_norms(bounds, norms, factor):
     """`unread` for every row."""
     whole = len(norms) & ~63
     for place in range(0, whole, 64):
+        prefetch(norms, place + NORMS_AHEAD)
         set_scaled(bounds, place, norms, place, np.uint16(factor))
     for row in range(whole, len(norms)):
         bounds[row] = np.uint16(unread(norms[row], factor))

@@ -20,11 +20,13 @@ from recommender.postings.bounds import (
     peak,
     peaks,
     refine,
+    rest,
     set_norms,
 )
 from recommender.postings.heap import drain, offer
 from recommender.postings.intrinsics import prefetch
 from recommender.postings.kinds import (
+    BATCH,
     BLOCK,
     F32,
     FIRST_AIM,
@@ -76,7 +78,7 @@ _SEARCH = nb.types.UniTuple(nb.int64, 4)(
     # the query
     I32, F32, nb.int64, nb.float64, nb.float64, U8, nb.int64, I64, I64, nb.int64,
     # scratch
-    nb.float32[::1], nb.uint32[::1], nb.uint16[::1], nb.uint16[::1], nb.int32[::1],
+    nb.float32[::1], nb.uint32[::1], nb.uint16[::1], nb.uint16[::1], nb.int32[::1], nb.int32[::1], nb.int8[::1],
     # the best so far
     nb.float64[::1], nb.int64[::1], nb.int64[::1], nb.int64[::1], nb.float32[::1], nb.int64, nb.boolean,
 )  # fmt: skip
@@ -86,7 +88,7 @@ _SEARCH = nb.types.UniTuple(nb.int64, 4)(
 def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
     n, ids, table, rare_ids, codes, common, rare_starts, steps, row_starts, gaps, weights, norms, front_starts, fronts, cuts,
     tops, usual, longest, terms, query, k, step, minimum, allowed, own, tie_breaks, numbers, first,
-    dense, frequent, bounds, blocks, waiting,
+    dense, frequent, bounds, blocks, waiting, others, levels_of,
     keys, best_ties, best_numbers, best_rows, best_scores, size, last,
 ):  # fmt: skip
     """Offer the rows of one segment to the heap of the best k; (its size, postings read, rows refined, rows scored).
@@ -145,6 +147,8 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
         top = np.sqrt(total) * tops[level - 1] * 1.0001
         level_factors[level] = np.uint32(np.ceil(top / 255.0 * unit * 256.0))
 
+    for at in range(level_ends[levels]):
+        frequent[terms[at]] = factors[at]
     rare_ends, rare_rows, rare_adds = _rare_by_range(
         terms[split:], factors[split:], rare, ranges, common, rare_starts, rare_ids, codes[len(ids) :]
     )
@@ -157,6 +161,7 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
     values = np.empty(len(chosen), np.uint16)
     highest = tried = levels
     level = 0  # terms of the first `level` levels are bounded, not read
+    queued = 0  # rows that wait
     left = 0  # rows to look at in the last range, and postings that one level more would not have read
     postings = np.int64(0)
     for turn in range(ranges):
@@ -249,7 +254,7 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
             for at in range(level_ends[lower], level_ends[level]):
                 postings += ends[at] - starts[at]
             most = (postings + PASS_COST) // ROW_COST if level else RANGE
-            left = at_least(bounds[: filled * BLOCK], lowest, waiting, most)
+            left = at_least(bounds[: filled * BLOCK], lowest, waiting[queued:], most)
             if left <= most:
                 break
             old = norms[(level - 1) * n + low : (level - 1) * n + high]
@@ -264,29 +269,30 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
         if level < levels:
             for at in range(level_ends[level], level_ends[level + 1]):
                 postings += ends[at] - starts[at]
-        cut = np.uint64(cuts[level - 1]) if level else np.uint64(0)
-        if level:
-            refined += left
-            for at in range(level_ends[level]):
-                frequent[terms[at]] = factors[at]
-            kept = refine(
-                waiting[:left], bounds, lowest, low, front_starts, fronts, frequent, cut,
-                norms[(level - 1) * n + low : (level - 1) * n + high], level_factors[level],
-            )  # fmt: skip
-            for at in range(level_ends[level]):
-                frequent[terms[at]] = 0
-        else:
-            kept = left
+        rest(
+            waiting[queued : queued + left], others[queued:], levels_of[queued:], bounds, low, level,
+            norms[max(level - 1, 0) * n + low : max(level - 1, 0) * n + high], level_factors[level],
+        )  # fmt: skip
+        queued += left
+        if turn and queued < BATCH and turn < ranges - 1:
+            continue
+        refined += queued
+        kept = refine(
+            waiting[:queued], others, levels_of, lowest, front_starts, fronts, frequent, cuts
+        )
+        queued = 0
+        for at in range(min(kept, 2 * ROWS_AHEAD)):
+            prefetch(row_starts, waiting[at])
         for at in range(min(kept, ROWS_AHEAD)):
-            prefetch(row_starts, low + waiting[at])
+            fetch_row(row_starts, gaps, weights, waiting[at])
         for at in range(kept):
             if at + 2 * ROWS_AHEAD < kept:
-                prefetch(row_starts, low + waiting[at + 2 * ROWS_AHEAD])
+                prefetch(row_starts, waiting[at + 2 * ROWS_AHEAD])
             if at + ROWS_AHEAD < kept:
-                fetch_row(row_starts, gaps, weights, low + waiting[at + ROWS_AHEAD])
-            if np.int64(bounds[waiting[at]]) < lowest:
+                fetch_row(row_starts, gaps, weights, waiting[at + ROWS_AHEAD])
+            if others[at] < lowest:
                 continue
-            row = low + waiting[at]
+            row = np.int64(waiting[at])
             start, end = row_starts[row], row_starts[row + 1]
             scored += 1
             score = exact(gaps[start:end], weights[start:end], dense)
@@ -297,6 +303,8 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
             lowest = bar_of(max(keys[0] - step, minimum) if size == k else minimum, unit)
     for at in range(count):
         dense[terms[at]] = 0.0
+    for at in range(level_ends[levels]):
+        frequent[terms[at]] = 0
     if last:
         drain(keys, best_ties, best_numbers, best_rows, best_scores, size)
     return size, read, refined, scored

@@ -29,6 +29,8 @@ NEAR = 256  # postings
 LISTS_AHEAD = 3
 ROWS_AHEAD = 8
 FRONTS_AHEAD = 12
+NORMS_AHEAD = 2048
+BATCH = 512  # rows that wait together to be looked at: waiting for memory is then shared
 
 
 def frozen(dtype: nb.types.Type) -> nb.types.Array:

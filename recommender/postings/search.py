@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recommender.postings import kernels
-from recommender.postings.kinds import BLOCK, RANGE
+from recommender.postings.kinds import BATCH, BLOCK, RANGE
 from recommender.postings.layout import Segment, merge
 
 Rows = NDArray[np.int64]
@@ -217,7 +217,9 @@ class _Scratch(local):
         self.frequent = np.zeros(1 << 12, np.uint32)
         self.bounds = np.zeros(RANGE, np.uint16)
         self.blocks = np.zeros(RANGE // BLOCK, np.uint16)
-        self.waiting = np.zeros(RANGE, np.int32)
+        self.waiting = np.zeros(RANGE + BATCH, np.int32)
+        self.others = np.zeros(RANGE + BATCH, np.int32)
+        self.levels = np.zeros(RANGE + BATCH, np.int8)
 
     def fit(self, terms: int) -> NDArray[np.float32]:
         if len(self.dense) < terms:
@@ -253,7 +255,8 @@ class _Heap:
             return
         self.size, read, refined, scored = kernels.search(
             *segment.searched, terms, weights, self.k, step, minimum, allowed, own, ties, numbers, first,
-            _scratch.fit(len(segment.terms)), _scratch.frequent, _scratch.bounds, _scratch.blocks, _scratch.waiting, *best,
+            _scratch.fit(len(segment.terms)), _scratch.frequent, _scratch.bounds, _scratch.blocks, _scratch.waiting,
+            _scratch.others, _scratch.levels, *best,
         )  # fmt: skip
         self.read, self.refined, self.scored = self.read + read, self.refined + refined, self.scored + scored
 
