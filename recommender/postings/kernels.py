@@ -165,8 +165,8 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
     left = 0  # rows to look at in the last range, and postings that one level more would not have read
     postings = np.int64(0)
     for turn in range(ranges):
-        # The query's own range first: its story is near in time. Then from the newest to the oldest.
-        current = own_range if turn == 0 else (ranges - turn if ranges - turn > own_range else ranges - turn - 1)
+        # The query's own range first: its story is near in time. Then on: the lists go on where they were left.
+        current = (own_range + turn) % ranges
         low = current * RANGE
         high = min(n, low + RANGE)
         width = high - low
