@@ -115,8 +115,10 @@ def refine(waiting, others, levels, bar, starts, fronts, frequent, cuts):
 
 @nb.njit
 def fetch_front(starts, fronts, row):
-    for line in range(4):
-        prefetch(fronts, starts[row] + 32 * line)
+    """Bring the front of a row near."""
+    start = starts[row]
+    for place in range(0, min(starts[row + 1] - start, 160) + 31, 32):
+        prefetch(fronts, start + place)
 
 
 @nb.njit

@@ -27,7 +27,7 @@ ROW_COST = 80  # a look at one row
 # How far ahead memory is asked for.
 NEAR = 256  # postings
 LISTS_AHEAD = 3
-ROWS_AHEAD = 8
+ROWS_AHEAD = 6
 FRONTS_AHEAD = 12
 NORMS_AHEAD = 2048
 BATCH = 512  # rows that wait together to be looked at: waiting for memory is then shared

@@ -41,9 +41,10 @@ def unpacked(gaps, weights):
 
 @nb.njit
 def fetch_row(row_starts, gaps, weights, row):
-    """Bring the beginning of a row near."""
+    """Bring a row near, all of it if it is not very long."""
     start = row_starts[row]
-    for line in range(3):
-        prefetch(gaps, start + 32 * line)
-    for line in range(4):
-        prefetch(weights, start + 16 * line)
+    size = min(row_starts[row + 1] - start, 256)
+    for place in range(0, size + 32, 32):
+        prefetch(gaps, start + place)
+        prefetch(weights, start + place)
+        prefetch(weights, start + place + 16)
