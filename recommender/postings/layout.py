@@ -23,7 +23,7 @@ class Segment:
     """
 
     terms: NDArray[np.int32]  # number -> column
-    numbers: NDArray[np.int32]  # column -> number, -1 where no row holds it
+    numbers: NDArray[np.int32]  # column -> number, -1 where no row holds it; empty where there are few postings
     row_starts: NDArray[np.int64]
     gaps: NDArray[np.uint16]
     weights: NDArray[np.float32]
@@ -50,12 +50,16 @@ class Segment:
         if len(weights) and not (np.isfinite(weights).all() and weights.min() >= 0):
             raise ValueError("weights of rows must be finite and not negative: leave such terms out")
         width = int(columns.max(initial=-1)) + 1
-        df = pack.document_frequency(columns, weights, width)
+        small = len(columns) < width  # then a table of all columns would cost more than the rows
+        known, columns = np.unique(columns, return_inverse=True) if small else (np.arange(width), columns)
+        columns = columns.astype(np.int32, copy=False)
+        df = pack.document_frequency(columns, weights, len(known))
         present = np.flatnonzero(df)
-        terms = present[np.argsort(-df[present], kind="stable")].astype(np.int32)
-        numbers = np.full(width, -1, np.int32)
-        numbers[terms] = np.arange(len(terms), dtype=np.int32)
-        df = df[terms]
+        order = present[np.argsort(-df[present], kind="stable")]
+        numbers = np.full(len(known), -1, np.int32)
+        numbers[order] = np.arange(len(order), dtype=np.int32)
+        terms = known[order].astype(np.int32)
+        df = df[order]
         n = len(indptr) - 1
         cuts = np.searchsorted(-df, [-share * n for share in LEVEL_SHARES]).astype(np.int64)
         common = int(np.searchsorted(-df, -RARE, side="right"))
@@ -64,13 +68,13 @@ class Segment:
         steps = pack.steps(columns, weights, numbers, len(terms))
         ids, table, rare_ids, rare_starts, codes = pack.lists(row_starts, gaps, packed, df, steps, common, RANGE)
         size = sum(one.nbytes for one in (row_starts, gaps, packed, ids, table, rare_ids, rare_starts, codes))
-        size += 8 * len(row_starts) + len(cuts) * n + 12 * len(terms) + 4 * width
+        size += 8 * len(row_starts) + len(cuts) * n + 12 * len(terms) + 4 * len(numbers)
         room = max(MOST_BYTES * df.sum() - size, LEAST_FRONTS * df.sum()) / 2
         cuts = cuts[: max(1, int(np.searchsorted(np.append(0, np.cumsum(df))[cuts], room, side="right")))]
         norms, tops, usual, longest = pack.norms(row_starts, gaps, packed, cuts)
         front_starts, fronts = pack.fronts(row_starts, gaps, packed, steps, cuts[-1])
         arrays = (
-            terms, numbers, row_starts, gaps, packed, ids, table, rare_ids, rare_starts, codes, steps, norms,
+            terms, numbers[:0] if small else numbers, row_starts, gaps, packed, ids, table, rare_ids, rare_starts, codes, steps, norms,
             front_starts, fronts, cuts, tops, usual, longest,
         )  # fmt: skip
         return cls(*map(_near, arrays))
@@ -87,6 +91,11 @@ class Segment:
     def common(self) -> int:
         """How many terms have lists by ranges."""
         return len(self.terms) - len(self.rare_starts) + 1
+
+    @cached_property
+    def width(self) -> int:
+        """Columns up to the last that a row may hold."""
+        return len(self.numbers) or int(self.terms.max(initial=-1)) + 1
 
     @property
     def nbytes(self) -> int:
@@ -115,16 +124,34 @@ class Segment:
 
     def number(self, columns: NDArray[np.int32]) -> NDArray[np.int32]:
         """Term numbers of columns, -1 where this segment does not hold them."""
-        found = np.full(len(columns), -1, np.int32)
-        known = (columns >= 0) & (columns < len(self.numbers))
-        found[known] = self.numbers[columns[known]]
+        found: NDArray[np.int32] = pack.look_up(
+            self.numbers, self._columns, self._places, np.ascontiguousarray(columns, np.int32)
+        )
         return found
+
+    def query(
+        self, columns: NDArray[np.int32], weights: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """The columns that this segment holds as term numbers, ascending, with their weights."""
+        found: tuple[NDArray[np.int32], NDArray[np.float32]] = pack.query(
+            self.numbers, self._columns, self._places, columns, weights
+        )
+        return found
+
+    @cached_property
+    def _places(self) -> NDArray[np.int32]:
+        """Term numbers by rising column, where there is no table of them."""
+        return np.zeros(0, np.int32) if len(self.numbers) else np.argsort(self.terms, kind="stable").astype(np.int32)
+
+    @cached_property
+    def _columns(self) -> NDArray[np.int32]:
+        return self.terms[self._places]
 
     def matrix(self, keep: NDArray[np.bool_] | None = None, renumber: bool = True) -> sparse.csr_matrix:
         """The rows as they were given, columns ascending; those not to keep are left out, or empty."""
         keep = np.ones(len(self), np.bool_) if keep is None else keep
         indptr, columns, weights = pack.unpack(self.row_starts, self.gaps, self.weights, self.terms, keep, renumber)
-        return sparse.csr_matrix((weights, columns, indptr), shape=(len(indptr) - 1, len(self.numbers)))
+        return sparse.csr_matrix((weights, columns, indptr), shape=(len(indptr) - 1, self.width))
 
 
 def merge(

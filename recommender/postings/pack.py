@@ -256,3 +256,41 @@ def fronts(row_starts, gaps, weights, steps, cut):
                 size += 1
             starts[row + 1] = size
     return starts, packed
+
+
+@nb.njit
+def number_of(numbers, columns, places, column):
+    """The term number of a column: from the table of all, or by bisection; -1 if there is none."""
+    if len(numbers):
+        return numbers[column] if 0 <= column < len(numbers) else np.int32(-1)
+    place = np.searchsorted(columns, column)
+    return places[place] if place < len(columns) and columns[place] == column else np.int32(-1)
+
+
+@compiled(nb.int32[::1](I32, I32, I32, I32))
+def look_up(numbers, columns, places, asked):
+    """Term numbers of columns, -1 where there is none."""
+    found = np.empty(len(asked), np.int32)
+    for at in range(len(asked)):
+        found[at] = number_of(numbers, columns, places, asked[at])
+    return found
+
+
+@compiled(nb.types.Tuple((nb.int32[::1], nb.float32[::1]))(I32, I32, I32, I32, F32))
+def query(numbers, columns, places, asked, weights):
+    """Term numbers that there are, ascending, and their weights."""
+    keys = np.empty(len(asked), np.uint64)
+    size = 0
+    bits = weights.view(np.uint32)
+    for at in range(len(asked)):
+        number = number_of(numbers, columns, places, asked[at])
+        if number >= 0:
+            keys[size] = (np.uint64(number) << np.uint64(32)) | np.uint64(bits[at])
+            size += 1
+    ordered = np.sort(keys[:size])
+    found = np.empty(size, np.int32)
+    values = np.empty(size, np.float32)
+    for at in range(size):
+        found[at] = np.int32(ordered[at] >> np.uint64(32))
+        values[at] = np.uint32(ordered[at] & np.uint64(0xFFFFFFFF)).view(np.float32)
+    return found, values
