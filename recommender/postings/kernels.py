@@ -86,8 +86,8 @@ _SEARCH = nb.types.UniTuple(nb.int64, 4)(
 
 @compiled(_SEARCH)
 def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
-    n, ids, table, rare_ids, codes, common, rare_starts, steps, row_starts, gaps, weights, norms, front_starts, fronts, cuts,
-    tops, usual, longest, terms, query, k, step, minimum, allowed, own, tie_breaks, numbers, first,
+    n, ids, table, rare_ids, codes, common, rare_starts, steps, row_starts, gaps, weights, norms, front_starts, fronts,
+    cuts, tops, usual, longest, terms, query, k, step, minimum, allowed, own, tie_breaks, numbers, first,
     dense, frequent, bounds, blocks, waiting, others, levels_of,
     keys, best_ties, best_numbers, best_rows, best_scores, size, last,
 ):  # fmt: skip
@@ -156,7 +156,6 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
     ends = np.empty(split + LISTS_AHEAD, np.int64)
     starts[split:] = 0
     ends[split:] = 0
-    hits = np.empty(len(blocks), np.uint16)
     chosen = np.empty(min(k + k // 4 + 1, len(blocks)), np.int64)
     values = np.empty(len(chosen), np.uint16)
     highest = tried = levels
@@ -277,9 +276,7 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
         if turn and queued < BATCH and turn < ranges - 1:
             continue
         refined += queued
-        kept = refine(
-            waiting[:queued], others, levels_of, lowest, front_starts, fronts, frequent, cuts
-        )
+        kept = refine(waiting[:queued], others, levels_of, lowest, front_starts, fronts, frequent, cuts)
         queued = 0
         for at in range(min(kept, 2 * ROWS_AHEAD)):
             prefetch(row_starts, waiting[at])

@@ -47,12 +47,14 @@ class Segment:
         indptr = np.asarray(rows.indptr, np.int64)
         columns = np.asarray(rows.indices, np.int32)
         weights = np.asarray(rows.data, np.float32)
-        if len(weights) and not (np.isfinite(weights).all() and weights.min() >= 0):
+        if not pack.valid(weights):
             raise ValueError("weights of rows must be finite and not negative: leave such terms out")
         width = int(columns.max(initial=-1)) + 1
         small = len(columns) < width  # then a table of all columns would cost more than the rows
-        known, columns = np.unique(columns, return_inverse=True) if small else (np.arange(width), columns)
-        columns = columns.astype(np.int32, copy=False)
+        known = np.arange(width)
+        if small:
+            known, places = np.unique(columns, return_inverse=True)
+            columns = places.astype(np.int32)
         df = pack.document_frequency(columns, weights, len(known))
         present = np.flatnonzero(df)
         order = present[np.argsort(-df[present], kind="stable")]
@@ -64,20 +66,32 @@ class Segment:
         cuts = np.searchsorted(-df, [-share * n for share in LEVEL_SHARES]).astype(np.int64)
         common = int(np.searchsorted(-df, -RARE, side="right"))
         cuts = np.minimum(cuts, common)
-        row_starts, gaps, packed = pack.rows(indptr, columns, weights, numbers)
+        nothing = np.empty(0, np.uint16)
+        # numpy gives the room: large arrays of its own lie in huge pages, which are quick to give back too.
+        packed = np.empty(
+            pack.rows(indptr, columns, weights, numbers, nothing, np.empty(0, np.float32))[-1], np.float32
+        )
+        gaps = np.empty(len(packed), np.uint16)
+        row_starts = pack.rows(indptr, columns, weights, numbers, gaps, packed)
         steps = pack.steps(columns, weights, numbers, len(terms))
-        ids, table, rare_ids, rare_starts, codes = pack.lists(row_starts, gaps, packed, df, steps, common, RANGE)
+        many, total = int(df[:common].sum()), int(df.sum())
+        ids, codes, rare_ids = np.empty(many, np.uint16), np.empty(total, np.uint8), np.empty(total - many, np.uint32)
+        table = np.zeros(common * (-(-n // RANGE) + 1), np.uint32)
+        rare_starts = np.zeros(len(df) - common + 1, np.uint32)
+        pack.lists(row_starts, gaps, packed, df, steps, common, RANGE, ids, table, rare_ids, rare_starts, codes)
         size = sum(one.nbytes for one in (row_starts, gaps, packed, ids, table, rare_ids, rare_starts, codes))
         size += 8 * len(row_starts) + len(cuts) * n + 12 * len(terms) + 4 * len(numbers)
         room = max(MOST_BYTES * df.sum() - size, LEAST_FRONTS * df.sum()) / 2
         cuts = cuts[: max(1, int(np.searchsorted(np.append(0, np.cumsum(df))[cuts], room, side="right")))]
-        norms, tops, usual, longest = pack.norms(row_starts, gaps, packed, cuts)
-        front_starts, fronts = pack.fronts(row_starts, gaps, packed, steps, cuts[-1])
+        norms, squares = np.zeros(len(cuts) * n, np.uint8), np.zeros((len(cuts), n), np.float32)
+        tops, usual, longest = pack.norms(row_starts, gaps, packed, cuts, squares, norms)
+        fronts = np.empty(pack.fronts(row_starts, gaps, packed, steps, cuts[-1], nothing)[-1], np.uint16)
+        front_starts = pack.fronts(row_starts, gaps, packed, steps, cuts[-1], fronts)
         arrays = (
-            terms, numbers[:0] if small else numbers, row_starts, gaps, packed, ids, table, rare_ids, rare_starts, codes, steps, norms,
-            front_starts, fronts, cuts, tops, usual, longest,
+            terms, numbers[: 0 if small else None], row_starts, gaps, packed, ids, table, rare_ids, rare_starts, codes,
+            steps, norms, front_starts, fronts, cuts, tops, usual, longest,
         )  # fmt: skip
-        return cls(*map(_near, arrays))
+        return cls(*arrays)
 
     def __len__(self) -> int:
         return len(self.row_starts) - 1
@@ -149,9 +163,7 @@ class Segment:
 
     def matrix(self, keep: NDArray[np.bool_] | None = None, renumber: bool = True) -> sparse.csr_matrix:
         """The rows as they were given, columns ascending; those not to keep are left out, or empty."""
-        keep = np.ones(len(self), np.bool_) if keep is None else keep
-        indptr, columns, weights = pack.unpack(self.row_starts, self.gaps, self.weights, self.terms, keep, renumber)
-        return sparse.csr_matrix((weights, columns, indptr), shape=(len(indptr) - 1, self.width))
+        return _unpacked([self], None if keep is None else [keep], renumber)
 
 
 def merge(
@@ -161,14 +173,22 @@ def merge(
 
     Rows not to keep are left out, or empty if the others are not to be renumbered.
     """
-    parts = [one.matrix(None if keep is None else keep[place], renumber) for place, one in enumerate(segments)]
-    width = max((part.shape[1] for part in parts), default=0)
-    for part in parts:
-        part.resize(part.shape[0], width)
-    whole = sparse.vstack(parts, format="csr") if parts else sparse.csr_matrix((0, 0), dtype=np.float32)
-    return Segment.build(whole)
+    return Segment.build(_unpacked(segments, keep, renumber))
 
 
-def _near(array: NDArray[Any]) -> NDArray[Any]:
-    """A large array again, in memory numpy asked for: the system then backs it with huge pages where it can."""
-    return array.copy() if array.nbytes > 1 << 22 else array
+def _unpacked(
+    segments: Sequence[Segment], keep: Sequence[NDArray[np.bool_]] | None, renumber: bool
+) -> sparse.csr_matrix:
+    """Rows of several segments as one matrix; all of the work is done without the interpreter's lock."""
+    masks = [np.ones(len(one), np.bool_) for one in segments] if keep is None else keep
+    sizes = [pack.kept(one.row_starts, one.weights, mask, renumber) for one, mask in zip(segments, masks, strict=True)]
+    indptr = np.zeros(sum(rows for rows, _ in sizes) + 1, np.int64)
+    columns = np.empty(sum(total for _, total in sizes), np.int32)
+    weights = np.empty(len(columns), np.float32)
+    first = 0
+    for one, mask, (rows, _) in zip(segments, masks, sizes, strict=True):
+        part = indptr[first : first + rows + 1]
+        pack.unpack(one.row_starts, one.gaps, one.weights, one.terms, mask, renumber, part, columns, weights)
+        first += rows
+    width = max((one.width for one in segments), default=0)
+    return sparse.csr_matrix((weights, columns, indptr), shape=(len(indptr) - 1, width))
