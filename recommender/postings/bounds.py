@@ -10,20 +10,22 @@ from recommender.postings.kinds import BLOCK, FRONTS_AHEAD, NEAR, NORMS_AHEAD
 
 
 @nb.njit
-def most_promising(blocks, count, chosen, values):
-    """Blocks of the greatest peaks, greatest first, into `chosen`; how many are above 0."""
-    size = 0
-    for block in range(count):
-        value = blocks[block]
-        if value == 0 or (size == len(chosen) and value <= values[size - 1]):
-            continue
-        if size < len(chosen):
+def most_promising(blocks, chosen, counts):
+    """Blocks of about the greatest peaks, above 0, into `chosen`; how many. `counts` is room for 1024 numbers."""
+    counts[:] = 0
+    for block in range(len(blocks)):
+        counts[blocks[block] >> np.uint16(6)] += 1
+    kind, over = 1024, 0
+    while kind > 0 and over + counts[kind - 1] <= len(chosen):
+        kind -= 1
+        over += counts[kind]
+    size, free = 0, len(chosen) - over  # of the kind below there is room for some
+    for block in range(len(blocks)):
+        value = np.int64(blocks[block] >> np.uint16(6))
+        if blocks[block] and (value >= kind or (value == kind - 1 and free > 0)):
+            free -= value < kind
+            chosen[size] = block
             size += 1
-        at = size - 1
-        while at > 0 and values[at - 1] < value:
-            values[at], chosen[at] = values[at - 1], chosen[at - 1]
-            at -= 1
-        values[at], chosen[at] = value, block
     return size
 
 

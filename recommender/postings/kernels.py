@@ -157,7 +157,7 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
     starts[split:] = 0
     ends[split:] = 0
     chosen = np.empty(min(k + k // 4 + 1, len(blocks)), np.int64)
-    values = np.empty(len(chosen), np.uint16)
+    counts = np.empty(1024, np.int32)
     highest = tried = levels
     level = 0  # terms of the first `level` levels are bounded, not read
     queued = 0  # rows that wait
@@ -184,8 +184,13 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
         found = 0  # rows scored while setting the bar: offered once
         for act in range(2 if size < k else 1):
             # Until k rows are known, the rarest terms alone show rows that set the bar; then the others are read.
-            known = act == 1 or size == k
-            aim = max(keys[0], minimum) if size == k else FIRST_AIM * query_length * longest
+            known = act == 1 or size == k or (turn > 0 and minimum > 0)
+            if size == k:
+                aim = max(keys[0], minimum)
+            elif known and minimum > 0:
+                aim = minimum
+            else:
+                aim = max(minimum, FIRST_AIM * query_length * longest)
             level = 0
             while level < min(highest, levels) and likely[level + 1] < SLACK * aim:
                 level += 1
@@ -220,7 +225,7 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
             if own >= low and own < high:
                 bounds[own - low] = 0
             peaks(bounds, tops_of_blocks)
-            found = most_promising(tops_of_blocks, filled, chosen, values)
+            found = most_promising(tops_of_blocks, chosen, counts)
             for at in range(found):
                 chosen[at] = peak(bounds, filled, chosen[at])
                 prefetch(row_starts, low + chosen[at])
