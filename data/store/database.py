@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import msgspec
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
@@ -94,6 +95,16 @@ class Database:
     def insert(self, model: type[SQLModel]) -> postgresql.Insert | sqlite.Insert:
         """An INSERT that knows ON CONFLICT on this database."""
         return postgresql.insert(table(model)) if self.is_postgres else sqlite.insert(table(model))
+
+    def look_up(
+        self, connection: Connection, table_name: str, key: str, value: str, keys: Sequence[str]
+    ) -> Iterable[tuple[str, int]]:
+        """(key, value) of the rows whose key is one of `keys`: one prepared statement for any number of keys."""
+        columns = f"select {key}, {value} from {table_name} where {key}"
+        if self.is_postgres:
+            return connection.exec_driver_sql(f"{columns} = any(%s::text[])", (list(keys),))
+        wanted = msgspec.json.encode(list(keys)).decode()
+        return connection.exec_driver_sql(f"{columns} in (select value from json_each(?))", (wanted,))
 
     def migrate(self) -> list[str]:
         """Create or bring the tables up to date; returns the revisions that ran. Safe to run from many processes."""

@@ -115,20 +115,16 @@ class Readers(Database):
 def reader_ids(connection: Connection, database: Database, keys: Iterable[str], now: datetime) -> dict[str, int]:
     """Our numbers of these readers; those never seen are created with the defaults."""
     wanted = sorted(set(keys))
-    known = _known_readers(connection, wanted)
+    known = _known_readers(connection, database, wanted)
     fresh = [_reader_fields(ReaderIn(id=key), now) for key in wanted if key not in known]
     if fresh:
         connection.execute(database.insert(Reader).on_conflict_do_nothing(), fresh)
-        known |= _known_readers(connection, [row["key"] for row in fresh])
+        known |= _known_readers(connection, database, [row["key"] for row in fresh])
     return known
 
 
-def _known_readers(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for part in chunks(keys):
-        rows = connection.execute(select(READERS.c.key, READERS.c.id).where(READERS.c.key.in_(part)))
-        found.update((row.key, row.id) for row in rows)
-    return found
+def _known_readers(connection: Connection, database: Database, keys: Sequence[str]) -> dict[str, int]:
+    return {row[0]: row[1] for row in database.look_up(connection, "reader", "key", "id", keys)}
 
 
 def _reader_fields(reader: ReaderIn, now: datetime) -> dict[str, Any]:
