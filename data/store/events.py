@@ -80,8 +80,12 @@ class Events(Database):
 
     def event_batch(self) -> int:
         """The last batch number; cheap enough to poll."""
-        with self.reading() as connection:
-            return count(connection, "event")
+        return int(self.ask("select value from counter where name = 'event'")[0][0])
+
+    def received_in(self, batch: int) -> int | None:
+        """When the events of one batch number were received, in microseconds; None where it has none."""
+        rows = self.ask("select received_at from event where batch = ? limit 1", (batch,))
+        return rows[0][0] if rows else None
 
     def batch_before(self, at: datetime) -> int:
         """The last batch number whose events all happened before `at`; 0 if there is none."""

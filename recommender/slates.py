@@ -1,0 +1,147 @@
+"""Kept slates: the order of a list beyond its first page, carried by a signed cursor to whichever worker is asked."""
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from struct import Struct
+
+import numpy as np
+from scipy import sparse
+
+from data.errors import Expired, InvalidInput
+from recommender import mmr
+from recommender.for_you import SURFACE, Ask, Ranked, judge
+from recommender.index import ArticleIndex
+from recommender.mmr import Caps
+from recommender.profile import Profiles
+from recommender.ranking import Result, score
+from recommender.rules import Reason
+from recommender.signals import weight_vector
+from recommender.snapshot import ReaderView, Snapshot, signal_matrix
+
+KEPT_S = 30 * 60
+PLACES = 150  # of a list in all; scrolling further begins a new one
+NOTHING_LIKE_IT = "This cursor is not one of ours, or belongs to another reader or query; begin again without `cursor`."
+STAYS = (Reason.READ, Reason.READ_STORY, Reason.SEEN)
+_HEAD = Struct(">B16sQ8sHH")  # form, served_id, at_us, whose, offset, first place of the ids
+_FORM = 1
+_MAC = 16
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A list as it was decided at `at_us`; `ids` are the articles from place `offset` on."""
+
+    served_id: str
+    at_us: int
+    whose: bytes  # (8,) of the reader and the query: a cursor is good for these alone
+    offset: int
+    ids: tuple[int, ...]
+
+    def after(self, used: int) -> "Kept | None":
+        """What is left behind the first `used` of the ids; None where nothing is."""
+        left = self.ids[used:]
+        return Kept(self.served_id, self.at_us, self.whose, self.offset + used, left) if left else None
+
+
+def whose(reader: str, category: str | None, language: str | None) -> bytes:
+    """The digest of what a slate was decided for."""
+    name = "\x00".join((reader, category or "", language or ""))
+    return hashlib.blake2b(name.encode(), digest_size=8).digest()
+
+
+class Cursors:
+    """Slates to cursors and back. Any worker with the same secret reads what another one wrote."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def write(self, slate: Kept) -> str:
+        """The cursor of a slate: about 4 characters an article."""
+        head = _HEAD.pack(_FORM, bytes.fromhex(slate.served_id), slate.at_us, slate.whose, slate.offset, len(slate.ids))
+        body = head + _packed(slate.ids)
+        return urlsafe_b64encode(body + self._mac(body)).rstrip(b"=").decode()
+
+    def read(self, cursor: str, whose: bytes, now_us: int) -> Kept:
+        """The slate of a cursor; InvalidInput if it is forged or another's, Expired after KEPT_S."""
+        try:
+            raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+            body, mac = raw[:-_MAC], raw[-_MAC:]
+            if not hmac.compare_digest(mac, self._mac(body)):
+                raise InvalidInput(NOTHING_LIKE_IT)
+            form, served_id, at_us, owner, offset, count = _HEAD.unpack_from(body)
+        except ValueError:  # no base64; UnicodeEncodeError too
+            raise InvalidInput(NOTHING_LIKE_IT) from None
+        if form != _FORM or owner != whose:
+            raise InvalidInput(NOTHING_LIKE_IT)
+        if now_us - at_us > KEPT_S * 1_000_000:
+            raise Expired("This list was begun more than 30 minutes ago; begin a new one without `cursor`.")
+        return Kept(served_id.hex(), at_us, owner, offset, _unpacked(body[_HEAD.size :], count))
+
+    def _mac(self, body: bytes) -> bytes:
+        return hmac.digest(self._secret, body, "sha256")[:_MAC]
+
+
+def _packed(ids: Sequence[int]) -> bytes:
+    """Numbers in as few bytes each as the largest needs, after one byte that says how many."""
+    width = (max(ids, default=0).bit_length() + 7) // 8 or 1
+    return bytes([width]) + b"".join(one.to_bytes(width, "big") for one in ids)
+
+
+def _unpacked(raw: bytes, count: int) -> tuple[int, ...]:
+    width = raw[0]
+    return tuple(int.from_bytes(raw[at : at + width], "big") for at in range(1, 1 + count * width, width))
+
+
+def order_of(index: ArticleIndex, ranked: Ranked, limit: int, places: int = PLACES) -> tuple[int, ...]:
+    """The ids of a whole list: the diversified head, then the best of the rest under the caps of story and source.
+
+    Where the head is shorter than `limit` there is no rest: only the same texts and stories are left.
+
+    What follows the head keeps the order of scores but for those caps, which hold across the seam too. Likeness costs
+    nothing there: cards far below the first page are rarely asked for, and one pass for all of them is what keeps
+    the first answer quick.
+    """
+    order = ranked.order[: ranked.served + 2 * places]
+    head, rest = order[: ranked.served], order[ranked.served :]
+    if limit <= ranked.served < places and len(rest):
+        head = np.concatenate([head, _spread(index, ranked, head, rest)])
+    return tuple(index.columns.id[ranked.rows[head[:places]]].tolist())
+
+
+def still(
+    snapshot: Snapshot, reader: ReaderView, slate: Kept, exclude: Sequence[int], now_us: int
+) -> tuple[Ranked, list[int]]:
+    """What of a slate may be shown still, as a ranking for cards; and the places of `slate.ids` where each stood.
+
+    What was taken back or blocked since is left out, and what the reader hid or muted since. What was read since stays
+    where it was: a list does not move under the thumb.
+    """
+    rows, at_us = snapshot.index.rows_of(slate.ids), slate.at_us
+    known = np.flatnonzero(rows >= 0)
+    judged = judge(snapshot, reader, rows[known], Ask(exclude=exclude), at_us=now_us)
+    stays = judged.allowed | np.isin(judged.reason, STAYS)
+    places, rows = known[stays], rows[known[stays]]
+    profiles = Profiles.build(snapshot.index, reader.history, at_us)
+    options, weights = snapshot.options_of(SURFACE), snapshot.weights_of(SURFACE)
+    S = signal_matrix(snapshot, rows, profiles, [reader.choices], at_us=at_us, options=options)[0]
+    adjust = np.zeros(len(rows), np.float32)
+    parts = S * weight_vector(weights)
+    result = Result(np.arange(len(rows)), len(rows), score(S, weights) + adjust, parts, adjust)
+    return Ranked(rows, S, result, profiles, options), places.tolist()
+
+
+def _spread(index: ArticleIndex, ranked: Ranked, head: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """The rest, so that no story and no source is crowded, also beside the end of the head."""
+    options = ranked.options
+    seam = head[-max(options.span - 1, 0) :] if options.span > 1 else head[:0]
+    both = np.concatenate([seam, rest])
+    rows = ranked.rows[both]
+    value = -np.arange(len(both), dtype=np.float64)
+    value[: len(seam)] += 1e6  # in place already: chosen first, in their order
+    nothing = sparse.csr_matrix((len(both), 0), dtype=np.float32)
+    pool = mmr.Pool(value, index.columns.source_id[rows], index.columns.story_id[rows], nothing)
+    caps = Caps(options.source_cap, options.story_cap, options.span)
+    return np.asarray(both[mmr.fill(pool, len(both), 0.0, caps)[len(seam) :]])
