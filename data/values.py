@@ -150,6 +150,15 @@ class Histories:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A live API key: its number, its role, the most requests a second (None: as the settings say)."""
+
+    id: int
+    role: str
+    rate_per_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class ServedPage:
     """One page of a served list. Places count from 0: item i of the page stood on place `first + i` of the list."""
 

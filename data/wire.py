@@ -189,6 +189,48 @@ class ReaderIn(Shape):
     muted_stories: list[Identifier] = Field(default_factory=list, max_length=500)
 
 
+class ReaderLists(Shape):
+    """Entries to put into a reader's lists, or to take out of them."""
+
+    followed_topics: list[Topic] = Field(default_factory=list, max_length=500)
+    muted_topics: list[Topic] = Field(default_factory=list, max_length=500)
+    muted_sources: list[Identifier] = Field(default_factory=list, max_length=500)
+    followed_stories: list[Identifier] = Field(default_factory=list, max_length=500)
+    muted_stories: list[Identifier] = Field(default_factory=list, max_length=500)
+
+
+class ReaderPatch(Shape):
+    """What to change of a reader's choices: whatever is left out stays, null gives the default again.
+
+    `add` and `remove` change single entries of the lists, so that two phones of one reader do not undo each other.
+    """
+
+    zone: Zone | None = None
+    language: Language | None = None
+    push: bool | None = None
+    quiet_from: time | None = None
+    quiet_until: time | None = None
+    daily_cap: int | None = Field(None, ge=0, le=50)
+    followed_topics: list[Topic] | None = Field(None, max_length=500)
+    muted_topics: list[Topic] | None = Field(None, max_length=500)
+    muted_sources: list[Identifier] | None = Field(None, max_length=500)
+    followed_stories: list[Identifier] | None = Field(None, max_length=500)
+    muted_stories: list[Identifier] | None = Field(None, max_length=500)
+    add: ReaderLists | None = None
+    remove: ReaderLists | None = None
+
+    def applied(self, before: dict[str, Any]) -> ReaderIn:
+        """The choices after the change; raises ValidationError where a list grows too long."""
+        changed = self.model_dump(exclude_unset=True, exclude={"add", "remove"})
+        defaults = ReaderIn(id=before["id"]).model_dump()
+        after = before | {name: defaults[name] if value is None else value for name, value in changed.items()}
+        add, remove = self.add or ReaderLists(), self.remove or ReaderLists()
+        for name in ReaderLists.model_fields:
+            kept = [one for one in after[name] if one not in getattr(remove, name)]
+            after[name] = list(dict.fromkeys([*kept, *getattr(add, name)]))
+        return ReaderIn.model_validate(after)
+
+
 class DeviceIn(Shape):
     """One installation of the app: `fid` is the Firebase installation id."""
 

@@ -15,3 +15,6 @@ class Observer:
 
     def written(self, posts: int, events: int, seconds: float) -> None:
         """So many posts and events went into one transaction, which took so long."""
+
+    def followed(self, articles: int) -> None:
+        """The snapshot was brought up to the rows; it holds so many articles."""

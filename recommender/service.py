@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 from threading import Event, Lock, Thread
+from time import monotonic
 from uuid import uuid4
 
 from data.clock import Clock, micros
@@ -32,6 +33,10 @@ READS = 200
 IMPRESSIONS = 400
 
 
+class Behind(NotFound):
+    """The article is known, but this process has not taken it in yet."""
+
+
 class Service:
     """Answers for one process. Reads of the reader come from the rows at each request, so they count at once."""
 
@@ -41,6 +46,7 @@ class Service:
         self.writer = Writer(store, clock, self)
         self._follower = Follower(store, progress)
         self._shelf = Shelf(store)
+        self.followed_at = float("-inf")  # of `monotonic`
         self._newest = 0  # the largest article number taken in
         self._turn = Lock()
         self._stopping = Event()
@@ -56,9 +62,16 @@ class Service:
         with self._turn:
             batch = self._follower.batch
             changed = self._follower.follow(self.clock.now())
+            self.followed_at = monotonic()
+            self.observer.followed(len(self.snapshot.index))
             if changed:
                 self._tell_lag(batch)
             return changed
+
+    @property
+    def behind_s(self) -> float:
+        """Seconds since the rows were last looked through to the end."""
+        return monotonic() - self.followed_at
 
     def _tell_lag(self, batch: int) -> None:
         """How long ago what was just taken in had been received; nothing is told of the first load."""
@@ -105,12 +118,16 @@ class Service:
         at: datetime | None = None,
         language: str | None = None,
         explain: bool = False,
+        wait: bool = True,
     ) -> RelatedList:
-        """What to read after an article; NotFound if nobody knows it or it was taken back."""
+        """What to read after an article; NotFound if nobody knows it or it was taken back.
+
+        One that this process has not taken in yet is taken in first, which may last; without `wait` raises Behind.
+        """
         article = self._shelf.article(key)
         if article.retracted_at is not None:
             raise NotFound(f"article {key!r} was retracted; nothing is shown beside it")
-        row = self._row(article.id)
+        row = self._row(article.id, wait=wait)
         snapshot, at_us = self.snapshot, micros(at or self.clock.now())
         view, language_of_reader = self._view(reader, at) if reader else (NOBODY, "")
         found = related(snapshot, row, view, Ask(limit=limit, language=language), at_us=at_us)
@@ -135,14 +152,18 @@ class Service:
         explain: bool = False,
         at: datetime | None = None,
         cursor: str | None = None,
+        wait: bool = True,
     ) -> Slate:
-        """A reader's list; a reader never seen gets the newcomers'. `cursor` continues one, with the same filters."""
+        """A reader's list; a reader never seen gets the newcomers'. `cursor` continues one, with the same filters.
+
+        Continuing a list that holds what this process has not taken in yet takes it in first; without `wait` raises
+        Behind.
+        """
         owner = slates.whose(key, category, language)
         view, spoken = self._view(key, at)
         if cursor:
-            return self._continued(
-                cursor, owner, view, self._ask(limit, None, None, exclude), spoken or language, explain
-            )
+            slate, ask = self._kept(cursor, owner, wait=wait), self._ask(limit, None, None, exclude)
+            return self._continued(slate, view, ask, spoken or language, explain)
         snapshot, at_us = self.snapshot, micros(at or self.clock.now())
         ask = self._ask(limit, category, language, exclude)
         ranked = listing.for_you(snapshot, view, ask, at_us=at_us, language=spoken)
@@ -152,14 +173,17 @@ class Service:
         shown = Shown(at_us, spoken or language or "en", explain)
         return self._page(slate, slate.after(count), snapshot, view, ranked, count, shown)
 
-    def _continued(
-        self, cursor: str, owner: bytes, view: ReaderView, ask: Ask, language: str | None, explain: bool
-    ) -> Slate:
+    def _kept(self, cursor: str, owner: bytes, *, wait: bool) -> Kept:
+        slate = self._cursors.read(cursor, owner, micros(self.clock.now()))
+        if (self.snapshot.index.rows_of(slate.ids) < 0).any():  # another process knew an article that we do not yet
+            if not wait:
+                raise Behind("this part of the list is not indexed yet; try again in a moment")
+            self.refresh()
+        return slate
+
+    def _continued(self, slate: Kept, view: ReaderView, ask: Ask, language: str | None, explain: bool) -> Slate:
         """The next page of a kept slate: the articles it was decided to hold, whatever arrived since."""
         now_us = micros(self.clock.now())
-        slate = self._cursors.read(cursor, owner, now_us)
-        if (self.snapshot.index.rows_of(slate.ids) < 0).any():  # another process knew an article that we do not yet
-            self.refresh()
         snapshot = self.snapshot
         ranked, places = slates.still(snapshot, view, slate, ask.exclude, now_us)
         count = min(ask.limit, len(places))
@@ -210,13 +234,13 @@ class Service:
         window_h = options.window_h or self.settings.window_days * 24
         return Ask(limit=limit, category=category, language=language, exclude=ids, window_h=window_h)
 
-    def _row(self, article_id: int) -> int:
+    def _row(self, article_id: int, *, wait: bool) -> int:
         row = self.snapshot.index.row_of(article_id)
-        if row < 0:  # committed a moment ago, here or elsewhere
+        if row < 0 and wait:  # committed a moment ago, here or elsewhere
             self.refresh()
             row = self.snapshot.index.row_of(article_id)
         if row < 0:
-            raise NotFound("the article is not indexed yet; try again in a moment")
+            raise Behind("the article is not indexed yet; try again in a moment")
         return row
 
     def _view(self, key: str, at: datetime | None) -> tuple[ReaderView, str]:

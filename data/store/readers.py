@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Connection, Row, delete, func, select
 
-from data.errors import NotFound
+from data.errors import InvalidInput, NotFound
 from data.models import Device, Reader
 from data.store.database import Database, chunks, table
 from data.values import DeviceRow, ReaderRow
-from data.wire import DeviceIn, ReaderIn
+from data.wire import DeviceIn, ReaderIn, ReaderPatch, reasons
 
 READERS, DEVICES = table(Reader), table(Device)
 _LISTS = ("followed_topics", "muted_topics", "muted_sources", "followed_stories", "muted_stories")
@@ -27,6 +28,18 @@ class Readers(Database):
         with self.transaction() as connection:
             self._upsert_readers(connection, list(rows.values()))
         return len(rows)
+
+    def patch_reader(self, key: str, patch: ReaderPatch, *, now: datetime) -> None:
+        """Change some of a reader's choices, who is created if new; InvalidInput where a list would grow too long."""
+        wanted = select(READERS).where(READERS.c.key == key).with_for_update()
+        with self.transaction() as connection:
+            row = connection.execute(wanted).first()
+            before = {} if row is None else {name: getattr(row, name) for name in ReaderIn.model_fields if name != "id"}
+            try:
+                after = patch.applied(ReaderIn(id=key, **before).model_dump())
+            except ValidationError as error:
+                raise InvalidInput(f"The change is not possible: {reasons(error)}.") from None
+            self._upsert_readers(connection, [_reader_fields(after, now)])
 
     def _upsert_readers(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
         made = self.insert(Reader)

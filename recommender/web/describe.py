@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from data.wire import ArticleIn, DeviceIn, EventIn, ReaderIn
+from data.wire import ArticleIn, DeviceIn, EventIn, ReaderIn, ReaderPatch
 from recommender.web.problems import MEDIA_TYPE, Problem
 
 REF = "#/components/schemas/{model}"
@@ -17,9 +17,13 @@ MEANINGS = {
     403: "The key's role does not cover this call",
     404: "The id names nothing we hold",
     413: "The body or list is larger than the limit",
+    405: "The address takes other methods: `Allow` names them",
+    410: "The list was begun more than 30 minutes ago; begin a new one",
     415: "The body is not sent as JSON",
     422: "Something in the request is not right: `errors` names each fault",
-    503: "The database does not answer or is of another version",
+    429: "The key's rate is used up; `Retry-After` says how many seconds to wait",
+    500: "Something went wrong on our side; the log has it under the `X-Request-Id` of the answer",
+    503: "The database does not answer or is of another version, or more arrives than can be written",
 }
 EXAMPLES: dict[str, Any] = {
     "ArticleIn": {
@@ -43,6 +47,11 @@ EXAMPLES: dict[str, Any] = {
         "dwell_s": 42,
     },
     "ReaderIn": {"zone": "Europe/Prague", "language": "en", "followed_topics": ["transport"], "quiet_until": "06:30"},
+    "ReaderPatch": {
+        "push": False,
+        "add": {"muted_sources": ["gossip-weekly"]},
+        "remove": {"muted_topics": ["transport"]},
+    },
     "DeviceIn": {"platform": "android", "app_version": "4.2", "language": "en"},
 }
 
@@ -51,6 +60,11 @@ def fails(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problem answers of a call."""
     content = {MEDIA_TYPE: {"schema": {"$ref": REF.format(model="Problem")}}}
     return {status: {"description": MEANINGS[status], "content": content} for status in statuses}
+
+
+def not_modified() -> dict[int | str, dict[str, Any]]:
+    """The answer to who holds the same already."""
+    return {304: {"description": "The caller holds the same list: `If-None-Match` named its `ETag`"}}
 
 
 def body(model: str) -> dict[str, Any]:
@@ -85,7 +99,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
     )
-    shapes = [(model, "validation") for model in (ArticleIn, EventIn, ReaderIn, DeviceIn, Problem)]
+    shapes = [(model, "validation") for model in (ArticleIn, EventIn, ReaderIn, ReaderPatch, DeviceIn, Problem)]
     _, schemas = models_json_schema(shapes, ref_template=REF)  # type: ignore[arg-type]
     components = document.setdefault("components", {})
     components.setdefault("schemas", {}).update(schemas["$defs"])

@@ -29,6 +29,7 @@ class ForYouQuery(Query):
     """How many articles to list, and which."""
 
     limit: int = Field(20, ge=1, le=100, description="Most cards to answer")
+    cursor: str | None = Field(None, min_length=1, max_length=4_000, description="`next` of the page before")
     category: Topic | None = Field(None, description="Only articles of this category")
     language: Language | None = Field(None, description="Only articles in this language")
     explain: bool = Field(False, description="Add the score and its parts to each card")
@@ -104,7 +105,7 @@ class ForYouAnswer(BaseModel):
 
     served_id: str = Field(description="Send it back with the events that this list leads to")
     items: list[CardShape]
-    next: str | None = Field(description="Null: the list ends here")
+    next: str | None = Field(description="The `cursor` of the next page of this list; null: it ends here")
 
 
 class ReaderAnswer(BaseModel):
@@ -122,6 +123,22 @@ class ReaderAnswer(BaseModel):
     muted_sources: list[str]
     followed_stories: list[str]
     muted_stories: list[str]
+
+
+class ReaderExport(BaseModel):
+    """Everything held on a reader."""
+
+    reader: dict[str, Any]
+    devices: list[dict[str, Any]]
+    events: list[dict[str, Any]]
+    deliveries: list[dict[str, Any]]
+    served: list[dict[str, Any]] = Field(description="Lists as they were shown")
+
+
+class ReaderQuery(Query):
+    """How much to tell of a reader."""
+
+    export: bool = Field(False, description="Everything held on the reader, not the choices alone")
 
 
 class Health(BaseModel):
