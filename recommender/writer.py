@@ -6,7 +6,7 @@ import queue
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from threading import Thread
+from threading import Lock, Thread
 from time import monotonic, perf_counter, sleep
 from typing import Protocol
 
@@ -50,6 +50,7 @@ class Writer:
         self._posts: queue.SimpleQueue[_Post | None] = queue.SimpleQueue()
         self._pages: list[ServedPage] = []
         self._waiting = 0
+        self._count = Lock()
         self._pages_at = 0.0
         self._thread: Thread | None = None
 
@@ -76,7 +77,8 @@ class Writer:
             raise Overloaded("The server is stopping; send the events again in a moment.")
         if self._waiting > MOST_WAITING:
             raise Overloaded("More events arrive than can be written; send them again in a moment.")
-        self._waiting += len(lines)
+        with self._count:
+            self._waiting += len(lines)
         post = _Post(lines)
         self._posts.put(post)
         return post.done
@@ -127,7 +129,8 @@ class Writer:
             for post, result in zip(group, results, strict=True):
                 _settle(post, result)
         events = sum(len(post.lines) for post in group)
-        self._waiting -= events
+        with self._count:
+            self._waiting -= events
         self.watched.observer.written(len(group), events, perf_counter() - start)
 
     def _write_alone(self, group: list[_Post], error: Exception) -> None:
