@@ -1,4 +1,5 @@
 """Kept slates: the order of a list beyond its first page, carried by a signed cursor to whichever worker is asked."""
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, misc"
 
 import hashlib
 import hmac
@@ -7,14 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import Struct
 
+import numba as nb
 import numpy as np
-from scipy import sparse
 
 from data.errors import Expired, InvalidInput
-from recommender import mmr
 from recommender.for_you import SURFACE, Ask, Ranked, judge
 from recommender.index import ArticleIndex
-from recommender.mmr import Caps
 from recommender.profile import Profiles
 from recommender.ranking import Result, score
 from recommender.rules import Reason
@@ -139,9 +138,49 @@ def _spread(index: ArticleIndex, ranked: Ranked, head: np.ndarray, rest: np.ndar
     seam = head[-max(options.span - 1, 0) :] if options.span > 1 else head[:0]
     both = np.concatenate([seam, rest])
     rows = ranked.rows[both]
-    value = -np.arange(len(both), dtype=np.float64)
-    value[: len(seam)] += 1e6  # in place already: chosen first, in their order
-    nothing = sparse.csr_matrix((len(both), 0), dtype=np.float32)
-    pool = mmr.Pool(value, index.columns.source_id[rows], index.columns.story_id[rows], nothing)
-    caps = Caps(options.source_cap, options.story_cap, options.span)
-    return np.asarray(both[mmr.fill(pool, len(both), 0.0, caps)[len(seam) :]])
+    columns, caps = index.columns, (options.source_cap, options.story_cap, options.span)
+    order = spread(columns.source_id[rows], columns.story_id[rows], len(seam), *caps)
+    return np.asarray(both[order])
+
+
+@nb.njit
+def _next(source, story, free, first, chosen, size, source_cap, story_cap, span):
+    """The first from `first` on that may follow the last places; -1 if there is none."""
+    crowded = -1
+    for one in range(first, len(source)):
+        if not free[one]:
+            continue
+        stories, sources = 0, 0
+        for place in range(max(0, size - span + 1), size):
+            stories += story[one] != 0 and story[chosen[place]] == story[one]
+            sources += source[one] != 0 and source[chosen[place]] == source[one]
+        if stories < story_cap and sources < source_cap:
+            return one
+        if stories < story_cap and crowded < 0:
+            crowded = one
+    return crowded
+
+
+@nb.njit(
+    nb.int64[::1](nb.int64[::1], nb.int64[::1], nb.int64, nb.int64, nb.int64, nb.int64),
+    cache=True,
+    nogil=True,
+)
+def spread(source, story, placed, source_cap, story_cap, span):
+    """Places from `placed` on, each the first that may follow: stories never crowded, sources where others are left.
+
+    The first `placed` stand already. Fewer than all where only full stories are left. Group 0 is capped by nothing.
+    """
+    chosen = np.empty(len(source), np.int64)
+    chosen[:placed] = np.arange(placed)
+    free = np.ones(len(source), np.bool_)
+    size, first = placed, placed
+    while size < len(source):
+        while not free[first]:
+            first += 1
+        pick = _next(source, story, free, first, chosen, size, source_cap, story_cap, span)
+        if pick < 0:
+            break
+        chosen[size], free[pick] = pick, False
+        size += 1
+    return chosen[placed:size].copy()

@@ -1,4 +1,4 @@
-"""One HTTP answer: for-you, related and events, beside a bare server and FastAPI with scikit-learn. Needs wrk, taskset."""
+"""One HTTP answer: for-you, related and events, beside a bare server and FastAPI with scikit-learn; needs wrk."""
 
 import argparse
 import os

@@ -30,11 +30,13 @@ class Readers(Database):
         return len(rows)
 
     def patch_reader(self, key: str, patch: ReaderPatch, *, now: datetime) -> None:
-        """Change some of a reader's choices, who is created if new; InvalidInput where a list would grow too long."""
+        """Change some of a reader's choices; NotFound, or InvalidInput where a list would grow too long."""
         wanted = select(READERS).where(READERS.c.key == key).with_for_update()
         with self.transaction() as connection:
             row = connection.execute(wanted).first()
-            before = {} if row is None else {name: getattr(row, name) for name in ReaderIn.model_fields if name != "id"}
+            if row is None:
+                raise NotFound(f"reader {key!r} is unknown; a PUT or the reader's first event makes it known")
+            before = {name: getattr(row, name) for name in ReaderIn.model_fields if name != "id"}
             try:
                 after = patch.applied(ReaderIn(id=key, **before).model_dump())
             except ValidationError as error:

@@ -24,7 +24,7 @@ from recommender.web.site import site_of
 
 router = APIRouter(prefix="/v1")
 ELSEWHERE = "described here, answered by recommender.web.hot before the framework sees the request"
-Id = Annotated[str, Path(description="The publisher's own string, percent-encoded (a slash as %2F)", max_length=2_000)]
+Id = Annotated[str, Path(description="The publisher's own string, percent-encoded (a slash as %2F)")]
 
 
 def answer(value: Any, status: int = 200) -> Response:

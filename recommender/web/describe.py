@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from data.wire import ArticleIn, DeviceIn, EventIn, ReaderIn, ReaderPatch
+from data.wire import VISIBLE, ArticleIn, DeviceIn, EventIn, ReaderIn, ReaderPatch
 from recommender.web.problems import MEDIA_TYPE, Problem
 
 REF = "#/components/schemas/{model}"
@@ -56,6 +56,14 @@ EXAMPLES: dict[str, Any] = {
 }
 
 
+NAMED = {
+    "article": EXAMPLES["ArticleIn"]["id"],
+    "event": EXAMPLES["EventIn"]["id"],
+    "reader": EXAMPLES["EventIn"]["reader"],
+    "fid": "fid-5f0c2c1e",
+}
+
+
 def fails(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problem answers of a call."""
     content = {MEDIA_TYPE: {"schema": {"$ref": REF.format(model="Problem")}}}
@@ -74,8 +82,9 @@ def body(model: str) -> dict[str, Any]:
 
 def bulk(model: str) -> dict[str, Any]:
     """A call that takes a list, each item checked alone."""
-    items = {"type": "array", "maxItems": 1_000, "items": {"$ref": REF.format(model=model)}}
-    return _body(items, [EXAMPLES[model]])
+    anything = {"description": "Whatever else is in the list comes back as rejected, with the reason"}
+    one = {"anyOf": [{"$ref": REF.format(model=model)}, anything]}
+    return _body({"type": "array", "maxItems": 1_000, "items": one}, [EXAMPLES[model]])
 
 
 def _body(schema: dict[str, Any], example: Any) -> dict[str, Any]:
@@ -106,10 +115,14 @@ def describe(app: FastAPI) -> dict[str, Any]:
     for model, from_path in (("ReaderIn", "id"), ("DeviceIn", "fid")):
         schema = components["schemas"][model]
         schema["required"] = [name for name in schema["required"] if name != from_path]
-        schema["properties"][from_path]["description"] = "May be left out: the address names it"
+        del schema["properties"][from_path]  # the address names it; the body may repeat it
     components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     for path, calls in document["paths"].items():
         for call in calls.values():
             call["security"] = [{"key": []}] if path.startswith("/v1/") else []
+            for parameter in call.get("parameters", []):
+                if parameter["in"] == "path":
+                    parameter["schema"] = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": VISIBLE}
+                    parameter["example"] = NAMED[parameter["name"]]
     app.openapi_schema = document
     return document

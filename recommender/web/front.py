@@ -2,18 +2,17 @@
 
 import logging
 import re
+from secrets import token_hex
 from time import perf_counter
-from uuid import uuid4
 
 from fastapi import FastAPI, Request
-from starlette.datastructures import Headers
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from data.logs import REQUEST_ID
 from recommender.web import tracing
-from recommender.web.gate import SAFE_HEADERS, keep_encoded_slashes, limited, refusal
+from recommender.web.gate import SAFE_HEADERS, Given, keep_encoded_slashes, limited, refusal
 from recommender.web.hot import Answer, Call, Hot
 from recommender.web.problems import answer_to, problem
 from recommender.web.site import Site
@@ -36,9 +35,9 @@ class Front:
             await self.framework(scope, receive, send)
             return
         start = perf_counter()
-        headers = Headers(scope=scope)
-        given = headers.get("x-request-id", "")
-        request_id = given if _ID.match(given) else uuid4().hex
+        headers = Given(scope)
+        given = headers.get(b"x-request-id")
+        request_id = given if given and _ID.match(given) else token_hex(16)
         token = REQUEST_ID.set(request_id)
         told = _Told(send, request_id)
         route = "unmatched"
@@ -56,7 +55,7 @@ class Front:
                 log.info("%s", scope["method"], extra=extra)
             REQUEST_ID.reset(token)
 
-    async def _answer(self, scope: Scope, headers: Headers, receive: Receive, told: "_Told") -> str:
+    async def _answer(self, scope: Scope, headers: Given, receive: Receive, told: "_Told") -> str:
         """Answer by one way or the other; returns the route."""
         scope["app"] = self.framework
         keep_encoded_slashes(scope)
@@ -71,7 +70,7 @@ class Front:
         return found[0] if found else "refused"
 
     async def _answer_hot(
-        self, call: Call, name: str, scope: Scope, headers: Headers, receive: Receive, told: "_Told"
+        self, call: Call, name: str, scope: Scope, headers: Given, receive: Receive, told: "_Told"
     ) -> None:
         try:
             answer = await call(scope, headers, receive, name)

@@ -5,7 +5,6 @@ from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
@@ -21,6 +20,29 @@ SAFE_HEADERS = (
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+
+
+class Given:
+    """The headers of a request by name; of one that is given twice the last counts. Looked up five times a request."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, scope: MutableMapping[str, Any]) -> None:
+        self._raw: dict[bytes, bytes] = dict(scope["headers"])
+
+    def get(self, name: bytes, default: str = "") -> str:
+        """The value of a header, whose name is in small letters."""
+        value = self._raw.get(name)
+        return default if value is None else value.decode("latin-1")
+
+    def __contains__(self, name: bytes) -> bool:
+        return name in self._raw
+
+    def as_dict(self) -> dict[str, str]:
+        """All of them."""
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._raw.items()}
+
+
 _ENCODED = re.compile(rb"%(2[fF]|25)")
 _JSON = re.compile(r"application/(json|[\w.-]+\+json)$")
 
@@ -50,16 +72,16 @@ def segment(value: str) -> str:
     return unquote(value)
 
 
-def refusal(path: str, headers: Headers) -> tuple[int, str] | None:
+def refusal(path: str, headers: Given) -> tuple[int, str] | None:
     """Status and detail for a request whose body cannot be taken as it is announced; None: go on."""
-    length = headers.get("content-length", "0")
+    length = headers.get(b"content-length", "0")
     if length.isdigit() and int(length) > BODY_LIMIT:
         return 413, f"The body is larger than {BODY_LIMIT:,} bytes; send it in parts."
-    if not path.startswith("/v1/") or (length == "0" and "transfer-encoding" not in headers):
+    if not path.startswith("/v1/") or (length == "0" and b"transfer-encoding" not in headers):
         return None
-    if headers.get("content-encoding", "identity") != "identity":
+    if headers.get(b"content-encoding", "identity") != "identity":
         return 415, "Compressed bodies are not read; send the JSON as it is."
-    kind, _, options = headers.get("content-type", "application/json").lower().partition(";")
+    kind, _, options = headers.get(b"content-type", "application/json").lower().partition(";")
     if not _JSON.match(kind.strip()) or ("charset" in options and "utf-8" not in options):
         return 415, "The body must be JSON in UTF-8; send Content-Type: application/json."
     return None

@@ -12,16 +12,16 @@ from zlib import Z_DEFAULT_STRATEGY, compressobj
 import msgspec
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 
 from data.errors import TooLarge
 from data.event_lines import EventLines, read_each, read_quickly
 from recommender.answers import RelatedList
 from recommender.service import Behind
+from recommender.snapshot import Snapshot
 from recommender.web.auth import open_to
 from recommender.web.bodies import LONGEST_LIST, as_list, decoded, query_of
-from recommender.web.gate import body_of, segment
+from recommender.web.gate import Given, body_of, segment
 from recommender.web.shapes import ForYouQuery, RelatedQuery, identifier
 from recommender.web.site import Site
 
@@ -32,7 +32,8 @@ ASK_AGAIN = (b"cache-control", b"private, no-cache")
 BY_ENCODING = (b"vary", b"Accept-Encoding, Authorization")
 ZIPPED = (b"content-encoding", b"gzip")
 ZIP_FROM = 1_000  # bytes
-FRESH_S = 1.0  # a related list is answered from memory this long: popularity is to be felt within two seconds
+FRESH_S = 1.0  # a list of before the last reads is answered this long: popularity is to be felt within two seconds
+SAME_S = 20.0  # a list after which nothing at all changed; it says how old its articles are
 MOST_LISTS = 10_000
 _encode = msgspec.json.Encoder().encode
 Pairs = tuple[tuple[bytes, bytes], ...]
@@ -50,6 +51,7 @@ class Kept(NamedTuple):
     """A related list as it was answered."""
 
     rev: int
+    snapshot: Snapshot
     made_at: float
     etag: bytes
     body: bytes
@@ -57,18 +59,21 @@ class Kept(NamedTuple):
 
 
 class RelatedLists:
-    """The related lists answered within the last second, by article and query: readers come to the same articles.
+    """The related lists answered a moment ago, by article and query: many readers come to the same articles.
 
-    A list is used while no article changed and for FRESH_S at most. Lists for a named reader are not kept.
+    A list is used while no article changed, for FRESH_S once reads were counted or the desk changed something, and for
+    SAME_S at most. Lists for a named reader are not kept.
     """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, int, str | None], Kept] = OrderedDict()
 
-    def get(self, key: tuple[str, int, str | None], rev: int) -> Kept | None:
+    def get(self, key: tuple[str, int, str | None], rev: int, snapshot: Snapshot) -> Kept | None:
         """The list that was kept, if it holds still."""
         kept = self._kept.get(key)
-        return kept if kept and kept.rev == rev and monotonic() - kept.made_at < FRESH_S else None
+        if kept is None or kept.rev != rev:
+            return None
+        return kept if monotonic() - kept.made_at < (SAME_S if kept.snapshot is snapshot else FRESH_S) else None
 
     def put(self, key: tuple[str, int, str | None], kept: Kept) -> None:
         """Keep a list; the one kept longest goes where there are too many."""
@@ -100,7 +105,7 @@ class Hot:
             return "/v1/articles/{article}/related", self.related, parts[3]
         return None
 
-    async def for_you(self, scope: Scope, headers: Headers, receive: Receive, name: str) -> Answer:  # noqa: ARG002
+    async def for_you(self, scope: Scope, headers: Given, receive: Receive, name: str) -> Answer:  # noqa: ARG002
         """A reader's list."""
         self._check_reading(scope, headers)
         wanted = _query(ForYouQuery, scope["query_string"])
@@ -123,21 +128,23 @@ class Hot:
             return Answer(200, _zipped(body), (JSON, PRIVATE, BY_ENCODING, ZIPPED))
         return Answer(200, body, (JSON, PRIVATE, BY_ENCODING))
 
-    async def related(self, scope: Scope, headers: Headers, receive: Receive, name: str) -> Answer:  # noqa: ARG002
+    async def related(self, scope: Scope, headers: Given, receive: Receive, name: str) -> Answer:  # noqa: ARG002
         """What to read after an article; 304 where the caller holds the same list."""
         self._check_reading(scope, headers)
         wanted = _query(RelatedQuery, scope["query_string"])
         key = (_identifier(name, "article id"), wanted.limit, wanted.language)
         rev = self.site.store.article_rev()
-        kept = None if wanted.reader else self.lists.get(key, rev)
+        snapshot = self.site.service.snapshot
+        kept = None if wanted.reader else self.lists.get(key, rev, snapshot)
         if wanted.reader is None:
             self.site.metrics.cached("related", hit=kept is not None)
         if kept is None:
-            kept = _kept(rev, await self._related(key, wanted.reader))
+            kept = _kept(rev, snapshot, await self._related(key, wanted.reader))
             if wanted.reader is None:
                 self.lists.put(key, kept)
         told: Pairs = (JSON, ASK_AGAIN, BY_ENCODING, (b"etag", kept.etag))
-        if kept.etag.decode() in headers.get("if-none-match", "") or headers.get("if-none-match") == "*":
+        held = headers.get(b"if-none-match")
+        if held and (held == "*" or kept.etag.decode() in held):
             return Answer(304, b"", told[1:])
         if _takes_gzip(headers) and kept.zipped:
             return Answer(200, kept.zipped, (*told, ZIPPED))
@@ -151,9 +158,9 @@ class Hot:
         except Behind:
             return await run_in_threadpool(ask)
 
-    async def events(self, scope: Scope, headers: Headers, receive: Receive, name: str) -> Answer:  # noqa: ARG002
+    async def events(self, scope: Scope, headers: Given, receive: Receive, name: str) -> Answer:  # noqa: ARG002
         """Events in; answered after the commit that they share with what came at the same time."""
-        self.site.keys.check(headers.get("authorization", ""), "app")
+        self.site.keys.check(headers.get(b"authorization"), "app")
         lines = read_events(await body_of(receive))
         if not lines.good:
             return _answer(202, {"accepted": 0, "duplicate": 0, "rejected": lines.all_rejected(())})
@@ -161,13 +168,12 @@ class Hot:
         rejected = lines.all_rejected(result.rejected)
         return _answer(202, {"accepted": result.accepted, "duplicate": result.duplicate, "rejected": rejected})
 
-    def _check_reading(self, scope: Scope, headers: Headers) -> None:
-        header = headers.get("authorization")
-        if header is not None or not open_to(self.site.settings, scope.get("client")):
-            self.site.keys.check(header or "", "app")
+    def _check_reading(self, scope: Scope, headers: Given) -> None:
+        if b"authorization" in headers or not open_to(self.site.settings, scope.get("client")):
+            self.site.keys.check(headers.get(b"authorization"), "app")
 
 
-Call = Callable[[Scope, Headers, Receive, str], Awaitable[Answer]]
+Call = Callable[[Scope, Given, Receive, str], Awaitable[Answer]]
 
 
 def read_events(body: bytes) -> EventLines:
@@ -184,12 +190,12 @@ def _answer(status: int, value: Any) -> Answer:
     return Answer(status, _encode(value), (JSON, PRIVATE))
 
 
-def _kept(rev: int, served: RelatedList) -> Kept:
+def _kept(rev: int, snapshot: Snapshot, served: RelatedList) -> Kept:
     body = _encode(served)
     # The same list under another served_id is the same to a reader: the tag is of what is shown.
     tag = blake2b(_encode((served.fallback, served.items)), digest_size=12).hexdigest()
     zipped = _zipped(body) if len(body) >= ZIP_FROM else b""
-    return Kept(rev, monotonic(), f'W/"{tag}"'.encode(), body, zipped)
+    return Kept(rev, snapshot, monotonic(), f'W/"{tag}"'.encode(), body, zipped)
 
 
 @lru_cache(maxsize=16_384)
@@ -211,8 +217,8 @@ def _read(shape: type[BaseModel], query_string: bytes) -> BaseModel:
     return query_of(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True), shape)
 
 
-def _takes_gzip(headers: Headers) -> bool:
-    return "gzip" in headers.get("accept-encoding", "")
+def _takes_gzip(headers: Given) -> bool:
+    return "gzip" in headers.get(b"accept-encoding")
 
 
 def _zipped(body: bytes) -> bytes:

@@ -29,6 +29,9 @@ class Metrics(Observer):
         self._candidates = self._histogram("candidates", "Articles that a list was ranked from", MANY, "surface")
         self._lists = self._counter("for_you_lists", "For-you lists by what is known of the reader", "reader")
         self._cache = self._counter("cache", "Answers looked for in a cache", "cache", "result")
+        self._hits = {
+            ("related", hit): self._cache.labels("related", "hit" if hit else "miss") for hit in (True, False)
+        }
         self._lag = self._histogram("visible_seconds", "From receipt until it counts in answers", LAG_S, "what")
         self._group = self._histogram("commit_events", "Events of one transaction", MANY)
         self._posts = self._histogram("commit_posts", "Posts of one transaction", MANY)
@@ -68,7 +71,7 @@ class Metrics(Observer):
             self._lists.labels("cold" if is_cold else "known").inc()
 
     def cached(self, cache: str, *, hit: bool) -> None:
-        self._cache.labels(cache, "hit" if hit else "miss").inc()
+        self._hits[cache, hit].inc()
 
     def visible(self, what: str, lag_s: float) -> None:
         self._lag.labels(what).observe(max(lag_s, 0.0))

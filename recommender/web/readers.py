@@ -20,7 +20,7 @@ from recommender.web.site import site_of
 router = APIRouter(prefix="/v1", tags=["readers"], dependencies=[Depends(needs("app"))])
 health = APIRouter(tags=["health"])
 STALE_S = 120.0  # a worker that learns a large vocabulary anew takes this long, and answers meanwhile
-DeviceId = Annotated[str, Path(description="The Firebase installation id", max_length=2_000)]
+DeviceId = Annotated[str, Path(description="The Firebase installation id")]
 
 
 @router.put(
@@ -52,7 +52,7 @@ async def get_reader(request: Request, reader: Id) -> Response:
 
 @router.patch(
     "/readers/{reader}",
-    responses={200: {"model": ReaderAnswer}, **fails(400, 401, 403, 413, 415, 422, 429, 503)},
+    responses={200: {"model": ReaderAnswer}, **fails(400, 401, 403, 404, 413, 415, 422, 429, 503)},
     openapi_extra=body("ReaderPatch"),
 )
 async def patch_reader(request: Request, reader: Id) -> Response:

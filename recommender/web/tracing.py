@@ -6,8 +6,9 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from typing import Any, Protocol
 
-from starlette.datastructures import Headers
 from starlette.types import Scope
+
+from recommender.web.gate import Given
 
 VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER")
 
@@ -33,18 +34,18 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
-def span(scope: Scope, headers: Headers) -> AbstractContextManager[Span]:
+def span(scope: Scope, headers: Given) -> AbstractContextManager[Span]:
     """A span around a request, a child of the caller's where `traceparent` names one."""
     tracer = _tracer()
     return _NOTHING if tracer is None else _span(tracer, scope, headers)
 
 
 @contextmanager
-def _span(tracer: Any, scope: Scope, headers: Headers) -> Iterator[Span]:
+def _span(tracer: Any, scope: Scope, headers: Given) -> Iterator[Span]:
     from opentelemetry import trace
     from opentelemetry.propagate import extract
 
-    with tracer.start_as_current_span(scope["method"], extract(dict(headers)), kind=trace.SpanKind.SERVER) as made:
+    with tracer.start_as_current_span(scope["method"], extract(headers.as_dict()), kind=trace.SpanKind.SERVER) as made:
         yield _Told(made, scope["method"])
 
 

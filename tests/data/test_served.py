@@ -100,10 +100,8 @@ def test_a_change_touches_what_it_names_and_its_undoing_undoes_it(held: Store) -
     assert muted.followed_topics == ("trams",)
     undone = change(remove={"muted_sources": ["s1", "never"], "muted_topics": ["sport"]}, push=None)
     assert undone == before
-    held.patch_reader("fresh", ReaderPatch(daily_cap=1), now=NOW)
-    fresh = held.reader("fresh")
-    assert fresh
-    assert fresh.daily_cap == 1
+    with pytest.raises(NotFound):
+        held.patch_reader("nobody", ReaderPatch(daily_cap=1), now=NOW)
     with pytest.raises(InvalidInput, match="muted_topics"):
         change(muted_topics=[f"t{number}" for number in range(500)], add={"muted_topics": ["one more"]})
     assert held.reader("r2") == before

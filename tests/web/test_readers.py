@@ -93,6 +93,7 @@ def test_what_a_reader_does_changes_the_next_list_and_can_be_undone(
         "a2", title="Ferry workers vote", body="On the quay.", category="sea", source={"id": "ferry-post", "name": "F"}
     )
     client.put("/v1/articles", json=[item("a1"), ferry])
+    client.put(PATH, json={})
     before = [card["article_id"] for card in listed(client)]
     assert set(before) == {"a1", "a2"}
     if undo is None:
@@ -110,6 +111,8 @@ def test_what_a_reader_does_changes_the_next_list_and_can_be_undone(
 
 def test_a_followed_topic_is_the_reason_in_the_next_list_until_it_is_not(client: httpx.Client, item: Make) -> None:
     client.put("/v1/articles", json=[item("a1"), item("a2", title="Ferry workers vote", body="Quay.", category="sea")])
+    assert client.patch(PATH, json={"add": {"followed_topics": ["sea"]}}).status_code == 404
+    client.put(PATH, json={})
     client.patch(PATH, json={"add": {"followed_topics": ["sea"]}})
     assert ["which you follow" in card["why"] for card in listed(client) if card["article_id"] == "a2"] == [True]
     client.patch(PATH, json={"remove": {"followed_topics": ["sea"]}})
