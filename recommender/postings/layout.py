@@ -19,7 +19,8 @@ class Segment:
 
     Rows: `gaps` (uint16, to the next term number) and `weights` (float32, as given: the only ones that decide a
     score). Lists: row numbers, and `codes` (uint8): weight / step of the term, rounded up, a bound and no score.
-    `norms` (levels x n, uint8): length of each row within the most frequent terms, rounded up.
+    `norms` (levels x n, uint8): length of each row within the most frequent terms, rounded up. `fronts`: these terms of
+    each row once more, with their codes.
     """
 
     terms: NDArray[np.int32]  # number -> column
@@ -49,19 +50,7 @@ class Segment:
         weights = np.asarray(rows.data, np.float32)
         if not pack.valid(weights):
             raise ValueError("weights of rows must be finite and not negative: leave such terms out")
-        width = int(columns.max(initial=-1)) + 1
-        small = len(columns) < width  # then a table of all columns would cost more than the rows
-        known = np.arange(width)
-        if small:
-            known, places = np.unique(columns, return_inverse=True)
-            columns = places.astype(np.int32)
-        df = pack.document_frequency(columns, weights, len(known))
-        present = np.flatnonzero(df)
-        order = present[np.argsort(-df[present], kind="stable")]
-        numbers = np.full(len(known), -1, np.int32)
-        numbers[order] = np.arange(len(order), dtype=np.int32)
-        terms = known[order].astype(np.int32)
-        df = df[order]
+        columns, numbers, terms, df, small = _numbered(columns, weights)
         n = len(indptr) - 1
         cuts = np.searchsorted(-df, [-share * n for share in LEVEL_SHARES]).astype(np.int64)
         common = int(np.searchsorted(-df, -RARE, side="right"))
@@ -164,6 +153,24 @@ class Segment:
     def matrix(self, keep: NDArray[np.bool_] | None = None, renumber: bool = True) -> sparse.csr_matrix:
         """The rows as they were given, columns ascending; those not to keep are left out, or empty."""
         return _unpacked([self], None if keep is None else [keep], renumber)
+
+
+def _numbered(
+    columns: NDArray[np.int32], weights: NDArray[np.float32]
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int64], bool]:
+    """Columns, perhaps as places among those there are; the number of each; columns and df by number; whether so."""
+    width = int(columns.max(initial=-1)) + 1
+    small = len(columns) < width  # then a table of all columns would cost more than the rows
+    known = np.arange(width)
+    if small:
+        known, places = np.unique(columns, return_inverse=True)
+        columns = places.astype(np.int32)
+    df = pack.document_frequency(columns, weights, len(known))
+    present = np.flatnonzero(df)
+    order = present[np.argsort(-df[present], kind="stable")]
+    numbers = np.full(len(known), -1, np.int32)
+    numbers[order] = np.arange(len(order), dtype=np.int32)
+    return columns, numbers, known[order].astype(np.int32), df[order], small
 
 
 def merge(
