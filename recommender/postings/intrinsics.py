@@ -1,4 +1,4 @@
-"""Two instructions of the processor for compiled code."""
+"""A few instructions of the processor for compiled code."""
 # mypy: ignore-errors
 # ruff: noqa: ARG001
 # numba calls with all of these arguments; compiled functions have no Python types.
@@ -34,3 +34,13 @@ def lowest_bit(typing_context, word):
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.uint64), codegen
+
+
+@intrinsic
+def widened(typing_context, half):
+    """The float32 of the 16 bits of a float16."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.fpext(builder.bitcast(arguments[0], ir.HalfType()), ir.FloatType())
+
+    return types.float32(types.uint16), codegen
