@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from data.values import FloatArray
 from recommender import signals
 from recommender.mmr import Alike
+from recommender.packed import Slots, Summed
 from recommender.profile import Profiles
 from recommender.ranking import SCORE_STEP, Keys, Likeness
 from recommender.rules import Choices
@@ -92,9 +93,8 @@ class Windowed:
         rows = np.flatnonzero(wanted)
         if not len(rows):
             return
-        packed, slots, reads = self.window.packed(self.profiles.rows)
-        cosine = packed.like_profile(reads, self.profiles.weights, slots[self.places[rows]])
-        add_texts(self._S, rows, cosine, self._taste.share)
+        profile, slots = self._profile
+        add_texts(self._S, rows, profile.cosines(slots[self.places[rows]]), self._taste.share)
         self._compared[rows] = True
 
     @cached_property
@@ -105,6 +105,12 @@ class Windowed:
     @cached_property
     def _compared(self) -> NDArray[np.bool_]:
         return np.zeros(len(self), np.bool_)
+
+    @cached_property
+    def _profile(self) -> tuple[Summed, Slots]:
+        """What the reader read as one, and where the window's articles are."""
+        packed, slots, reads = self.window.packed(self.profiles.rows)
+        return packed.summed(reads, self.profiles.weights), slots
 
     @cached_property
     def _taste(self) -> Taste:
