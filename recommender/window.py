@@ -146,6 +146,7 @@ class Window:
     def packed(self, rows: Rows) -> tuple[Packed, Slots, Slots]:
         """The vectors, the slots of the window's articles, and those of other rows."""
         with self.packer.lock:
+            self.packer.spare(self.index, self.rows)
             slots = self.packer.slots(self.index, rows)
             mine = self.kept("slots", (self.packer.generation,), lambda: self.packer.slots(self.index, self.rows))
             return self.packer.packed, mine, slots
@@ -307,7 +308,7 @@ class Windows:
         self._newest: tuple[int, int, Rows] = (0, 0, np.zeros(0, np.intp))
 
     @property
-    def count(self) -> int:
+    def packed_count(self) -> int:
         """How many articles are packed."""
         return len(self._packer)
 

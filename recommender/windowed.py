@@ -54,15 +54,15 @@ class Windowed:
     @property
     def S(self) -> FloatArray:  # noqa: N802
         """The signals (places x 8), every text compared."""
-        self._compare(~self._compared)
+        self._compare(~self.compared)
         return self._S
 
     def signals_of(self, chosen: NDArray[np.intp]) -> FloatArray:
         """The signals of some (chosen x 8)."""
-        if not self._compared[chosen].all():
+        if not self.compared[chosen].all():
             wanted = np.zeros(len(self), np.bool_)
             wanted[chosen] = True
-            self._compare(wanted & ~self._compared)
+            self._compare(wanted & ~self.compared)
         return self._S[chosen]
 
     def scores(self, weights: FloatArray, adjust: FloatArray, size: int) -> FloatArray:
@@ -73,11 +73,11 @@ class Windowed:
             return np.asarray(self.S @ weights + adjust, np.float32)
         self._compare(self._best(first, self._S @ weights + adjust, 2 * size))
         total = self._S @ weights + adjust
-        known = total[first[self._compared[first]]]
+        known = total[first[self.compared[first]]]
         bar = np.partition(known, len(known) - size)[len(known) - size] - 2 * SCORE_STEP
         hopeful = np.zeros(len(self), np.bool_)
         hopeful[first] = total[first] + most >= bar
-        self._compare(hopeful & ~self._compared)
+        self._compare(hopeful & ~self.compared)
         return np.asarray(self._S @ weights + adjust, np.float32)
 
     def _best(self, first: NDArray[np.intp], total: FloatArray, count: int) -> NDArray[np.bool_]:
@@ -86,7 +86,7 @@ class Windowed:
         bar = np.partition(found, len(found) - count)[len(found) - count]
         marks = np.zeros(len(self), np.bool_)
         marks[first] = found >= bar
-        return marks & ~self._compared
+        return marks & ~self.compared
 
     def _compare(self, wanted: NDArray[np.bool_]) -> None:
         """Compare the texts of these, none of which was."""
@@ -95,7 +95,7 @@ class Windowed:
             return
         profile, slots = self._profile
         add_texts(self._S, rows, profile.cosines(slots[self.places[rows]]), self._taste.share)
-        self._compared[rows] = True
+        self.compared[rows] = True
 
     @cached_property
     def _S(self) -> FloatArray:  # noqa: N802
@@ -103,7 +103,8 @@ class Windowed:
         return signal_rows(self.window, self.places, self._taste, self.snapshot.popularity, self.at_us, self.scale)
 
     @cached_property
-    def _compared(self) -> NDArray[np.bool_]:
+    def compared(self) -> NDArray[np.bool_]:
+        """Whose texts were compared with the profile so far (places,)."""
         return np.zeros(len(self), np.bool_)
 
     @cached_property

@@ -68,7 +68,7 @@ def measure(window: int, options: argparse.Namespace) -> Report:
             "p99 by the median": lines[0]["cpu_ms_p99"] / lines[0]["cpu_ms"],
             "first answer of all, CPU ms": 1e3 * first_s,
             "an early answer, its older reads not yet packed, CPU ms": statistics.median(fresh_ms),
-            "bytes held an article": held / snapshot.windows.count,
+            "bytes held an article": held / snapshot.windows.packed_count,
         },
         lines,
         [check],
