@@ -8,6 +8,7 @@ import numba as nb
 import numpy as np
 
 from data.values import Histories, IntArray
+from data.wire import EVENT_KINDS
 from recommender.columns import base
 from recommender.index import Rows
 from recommender.packed import I32, I64, U8
@@ -16,6 +17,8 @@ from recommender.rules import Choices, DeskRule, less_like
 from recommender.window import NEVER, Marks, Mask, Places, Window
 
 OUT, READ, FOLLOWED = 1, 2, 4  # what a reader has to do with a story
+IS_READ = np.isin(np.arange(len(EVENT_KINDS)), kinds(*READ_KINDS))  # by kind of event
+IS_AWAY = np.isin(np.arange(len(EVENT_KINDS)), kinds(*AWAY_KINDS))
 
 
 @dataclass
@@ -68,7 +71,7 @@ class Admission:
     def history(self, history: Histories, rows: Rows, choices: Choices) -> "Admission":
         """What was read, hidden or turned away; `rows` of the articles of the history, -1 for unknown ones."""
         past = (history.at_us <= self.at_us) & (rows >= 0)
-        read, away = (past & np.isin(history.kind, some) for some in (kinds(*READ_KINDS), kinds(*AWAY_KINDS)))
+        read, away = past & IS_READ[history.kind], past & IS_AWAY[history.kind]
         self._leave_out(rows[read], READ)
         self._leave_out(rows[away], OUT)
         if choices.followed_stories and read.any():

@@ -7,20 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.values import FloatArray
-from recommender import rules, signals
+from recommender import rules
 from recommender.admission import Admission
 from recommender.index import ArticleIndex, Rows
 from recommender.mmr import Alike
 from recommender.packed import Packed
 from recommender.profile import Profiles
-from recommender.ranking import Candidates, Keys, Likeness, Options, Placement, Query, Result, rank, score
-from recommender.rules import Choices, Judge, Judged
+from recommender.ranking import Candidates, Likeness, Options, Placement, Query, Result, rank, score
+from recommender.rules import Judge, Judged
 from recommender.signals import HOUR_US
-from recommender.snapshot import ReaderView, Snapshot, spoken, trust_in
-from recommender.window import NO_ROWS, Marks, Places, Taste, Window, signal_rows
+from recommender.snapshot import ReaderView, Snapshot, spoken
+from recommender.window import Places, Window
+from recommender.windowed import Windowed
 
 SURFACE = "for_you"
-NO_MARKS = np.zeros(0, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,20 @@ class Ranked:
     """The allowed candidates of one decision and how they came out."""
 
     rows: Rows  # (n,) of the index
-    S: FloatArray  # (n x 8)
+    signals: FloatArray | Windowed  # S, or what gives it
     result: Result  # scores and parts, aligned with rows
     profiles: Profiles
     options: Options
     window: Window | None = None  # that the candidates were taken from, if any
+
+    @property
+    def S(self) -> FloatArray:  # noqa: N802
+        """The signals (n x 8); those of candidates far from the list are computed when this is asked for."""
+        return self.signals if isinstance(self.signals, np.ndarray) else self.signals.S
+
+    def signals_of(self, chosen: NDArray[np.intp]) -> FloatArray:
+        """The signals of some candidates (chosen x 8)."""
+        return self.signals[chosen] if isinstance(self.signals, np.ndarray) else self.signals.signals_of(chosen)
 
     @property
     def order(self) -> NDArray[np.intp]:
@@ -88,14 +97,17 @@ def for_you(snapshot: Snapshot, reader: ReaderView, ask: Ask, *, at_us: int, lan
     admission.history(reader.history, read, reader.choices).seen(reader.impressions, options.seen_cap)
     places = admission.request(exclude=ask.exclude, category=ask.category, language=ask.language).places()
     profiles = Profiles.build(index, reader.history, at_us, read)
-    S = signals_of(snapshot, window, places, profiles, reader.choices, at_us=at_us, options=options)
-    candidates = _Windowed(window, places, S, _tier(window, places, profiles, ask, language))
-    rows = window.rows[places]
-    placed = rules.placement(index, rows, desk, score(S, weights), reader.impressions.article_id) if desk else None
-    if placed and candidates.tier is not None:
-        placed = _only(placed, candidates.tier == 0)
+    candidates = Windowed(
+        snapshot, window, places, profiles, reader.choices, at_us, options.freshness_scale,
+        _tier(window, places, profiles, ask, language),
+    )  # fmt: skip
+    rows, placed = window.rows[places], None
+    if desk:
+        total = score(candidates.S, weights)
+        placed = rules.placement(index, rows, desk, total, reader.impressions.article_id)
+        placed = placed if candidates.tier is None else _only(placed, candidates.tier == 0)
     result = rank(Query(weights, ask.places, options), candidates, placed)
-    return Ranked(rows, S, result, profiles, options, window)
+    return Ranked(rows, candidates, result, profiles, options, window)
 
 
 def judge(
@@ -135,87 +147,6 @@ class _Texts(Likeness):
 
     def alike(self, rows: NDArray[np.intp]) -> Alike:
         return Alike(packed=Packed.of(self.index.vectors(self.rows[rows])), slots=np.arange(len(rows)))
-
-
-@dataclass(frozen=True)
-class _Windowed:
-    """Candidates at some places of a window, as `rank` asks for them."""
-
-    window: Window
-    places: Places
-    S: FloatArray
-    tier: NDArray[np.int8] | None
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    @property
-    def likeness(self) -> "_WindowTexts":
-        return _WindowTexts(self.window, self.places)
-
-    def keys(self, rows: NDArray[np.intp]) -> Keys:
-        places, window = self.places[rows], self.window
-        return Keys(
-            window.id[places], window.published_at_us[places], window.source_id[places], window.story_id[places]
-        )
-
-
-@dataclass(frozen=True)
-class _WindowTexts(Likeness):
-    """Cosines between candidates at some places of a window."""
-
-    window: Window
-    places: Places
-
-    def among(self, rows: NDArray[np.intp]) -> Callable[[int], FloatArray]:
-        return self.window.index.cosines_among(self.window.rows[self.places[rows]])
-
-    def alike(self, rows: NDArray[np.intp]) -> Alike:
-        packed, slots, _ = self.window.packed(NO_ROWS)
-        return Alike(packed=packed, slots=slots[self.places[rows]])
-
-
-def signals_of(
-    snapshot: Snapshot,
-    window: Window,
-    places: Places,
-    profiles: Profiles,
-    choices: Choices,
-    *,
-    at_us: int,
-    options: Options,
-) -> FloatArray:
-    """S (places x 8) of the one reader: what `snapshot.signal_matrix` gives for these rows, in compiled passes."""
-    packed, slots, reads = window.packed(profiles.rows)
-    cosine = packed.like_profile(reads, profiles.weights, slots[places])
-    taste = _taste(snapshot, window, profiles, choices)
-    return signal_rows(window, places, cosine, taste, snapshot.popularity, at_us, options.freshness_scale)
-
-
-def _taste(snapshot: Snapshot, window: Window, profiles: Profiles, choices: Choices) -> Taste:
-    evidence, shares = float(profiles.evidence[0]), profiles.categories[0]
-    drawn = shares / max(float(shares.max(initial=0.0)), 1e-9)
-    if (nothing := window.index.categories.find("")) >= 0:
-        drawn[nothing] = 0.0
-    trust, liking = trust_in(snapshot, window.sources.values), profiles.liking(window.sources.values)[0]
-    return Taste(
-        share=0.8 - 0.8 / (evidence + 1.0),
-        drawn=drawn,
-        usual=shares if evidence > 0 else np.ones(len(shares), np.float32),
-        source=signals.source(trust, liking),
-        follows=_follows(window, choices),
-    )
-
-
-def _follows(window: Window, choices: Choices) -> Marks:
-    if not (choices.followed_stories or choices.followed_topics):
-        return NO_MARKS
-    table = np.zeros(len(window.stories.values), np.uint8)
-    table[window.stories.find(choices.followed_stories)] = 1
-    marks = table[window.stories.code]
-    for topic in choices.followed_topics:
-        marks |= window.topic(topic)
-    return marks
 
 
 def _tier(window: Window, places: Places, profiles: Profiles, ask: Ask, language: str) -> NDArray[np.int8] | None:

@@ -90,8 +90,9 @@ def _bytes(values: NDArray[np.int8] | NDArray[np.bool_] | None, n: int) -> NDArr
 
 _NO_SLOTS, _NO_MATRIX = np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
 _NO_TEXTS = Packed(
-    _NO_SLOTS, _NO_SLOTS, np.zeros(0, np.int32), np.zeros(0, np.float32), _NO_MATRIX, np.zeros(0, np.uint8), 0
-)
+    _NO_SLOTS, _NO_SLOTS, np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros((0, 0), np.uint16),
+    np.zeros(0, np.uint8), 0,
+)  # fmt: skip
 
 
 @nb.njit

@@ -64,6 +64,10 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.S)
 
+    def scores(self, weights: FloatArray, adjust: FloatArray, size: int) -> FloatArray:  # noqa: ARG002
+        """The scores under these weights; those that cannot be among the best `size` may be told too low."""
+        return np.asarray(self.S @ weights + adjust, np.float32)
+
     def keys(self, rows: NDArray[np.intp]) -> "Keys":
         """What of these candidates places them beside the score."""
         return Keys(self.id[rows], self.published_at_us[rows], self.source_id[rows], self.story_id[rows])
@@ -89,6 +93,7 @@ class Rankable(Protocol):
     @property
     def tier(self) -> NDArray[np.int8] | None: ...
     def __len__(self) -> int: ...
+    def scores(self, weights: FloatArray, adjust: FloatArray, size: int, /) -> FloatArray: ...
     def keys(self, rows: NDArray[np.intp], /) -> Keys: ...
 
 
@@ -130,7 +135,6 @@ class Result:
     head: NDArray[np.intp]  # candidates in the places served
     candidates: Rankable
     weights: FloatArray  # (8,)
-    score: FloatArray
     adjust: FloatArray
     held: Mapping[int, str] = field(default_factory=dict)  # candidate -> pin, must_show: why it stands where it does
 
@@ -138,6 +142,11 @@ class Result:
     def served(self) -> int:
         """How many places were filled."""
         return len(self.head)
+
+    @cached_property
+    def score(self) -> FloatArray:
+        """Of every candidate."""
+        return np.asarray(self.candidates.S @ self.weights + self.adjust, np.float32)
 
     @cached_property
     def order(self) -> NDArray[np.intp]:
@@ -177,13 +186,12 @@ def rank(query: Query, candidates: Rankable, placement: Placement | None = None)
     """
     placement = placement or Placement.none(len(candidates))
     weights = weight_vector(query.weights)
-    total = score(candidates.S, query.weights) + placement.adjust
     limit, size = min(query.limit, len(candidates)), max(query.options.pool, query.limit)
-    head, held = _page(query, candidates, placement, total, size)
+    head, held = _page(query, candidates, placement, candidates.scores(weights, placement.adjust, size), size)
     while len(head) < limit and size < min(len(candidates), LARGEST_POOL):
         size *= 4  # one story filled the whole pool
-        head, held = _page(query, candidates, placement, total, size)
-    return Result(head, candidates, weights, total, placement.adjust, held)
+        head, held = _page(query, candidates, placement, candidates.scores(weights, placement.adjust, size), size)
+    return Result(head, candidates, weights, placement.adjust, held)
 
 
 def _page(

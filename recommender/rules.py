@@ -243,6 +243,8 @@ def less_like(history: Histories, rows: Rows, at_us: int) -> list[tuple[int, flo
 def outsiders(index: ArticleIndex, rules: Sequence[DeskRule]) -> Rows:
     """Rows of the articles and stories that pins and must-shows name, wherever in time they lie."""
     wanted = [r for r in rules if r.row.kind in ("pin", "must_show")]
+    if not wanted:
+        return NO_ROWS
     articles = np.array([r.value for r in wanted if r.row.target == "article"], np.int64)
     stories = np.unique(np.array([r.value for r in wanted if r.row.target == "story"], np.int64))
     rows = index.rows_of(articles)

@@ -224,7 +224,8 @@ def facts_of_some(
     index, rows = snapshot.index, ranked.rows[chosen]
     weights = snapshot.weights_of(surface)
     age_h = (np.maximum(at_us - index.columns.published_at_us[rows], 0) / HOUR_US).tolist()
-    sizes = ranked.S[chosen, SIGNALS.index("story_size")].tolist()
+    S = ranked.signals_of(chosen)
+    sizes = S[:, SIGNALS.index("story_size")].tolist()
     topics = _followed_topics(index, ranked, rows, reader)
     since = _since_read(index, reader, near, at_us)
     return [
@@ -238,7 +239,7 @@ def facts_of_some(
             held=ranked.result.held.get(one, ""),
             last_read_h=since[i],
         )
-        for i, (one, values) in enumerate(zip(chosen.tolist(), ranked.S[chosen].tolist(), strict=True))
+        for i, (one, values) in enumerate(zip(chosen.tolist(), S.tolist(), strict=True))
     ]
 
 

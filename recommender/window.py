@@ -146,6 +146,7 @@ class Window:
     def packed(self, rows: Rows) -> tuple[Packed, Slots, Slots]:
         """The vectors, the slots of the window's articles, and those of other rows."""
         with self.packer.lock:
+            self.packer.spare(self.index, self.rows)
             slots = self.packer.slots(self.index, rows)
             mine = self.kept("slots", (self.packer.generation,), lambda: self.packer.slots(self.index, self.rows))
             return self.packer.packed, mine, slots
@@ -222,17 +223,17 @@ class Taste:
 
 
 def signal_rows(
-    window: Window, places: Places, cosine: FloatArray, taste: Taste, popularity: Popularity, at_us: int, scale: float
+    window: Window, places: Places, taste: Taste, popularity: Popularity, at_us: int, scale: float
 ) -> FloatArray:
-    """S (places x 8) of one reader, as `snapshot.signal_matrix` gives it."""
+    """S (places x 8) of one reader, of the similarity only what topics make: `add_texts` adds the rest."""
     half_lives = tuple((HALF_LIFE_H * scale).tolist())
     fresh, fresh_factor = window.decay(half_lives, at_us)
     hours, hours_factor = window.decay((READ_HALF_LIFE_H,) * 3, at_us)
     heat, heat_factor = window.heat(popularity, at_us)
     S: FloatArray = _signals(
-        places, cosine, taste.share, taste.drawn, taste.usual, taste.source, taste.follows, window.category,
+        places, taste.share, taste.drawn, taste.usual, taste.source, taste.follows, window.category,
         window.sources.code, window.lifetime, fresh, fresh_factor, hours, float(hours_factor[0]), heat, heat_factor,
-        window.news_value, window.story_size(at_us), signals.HALF_CLOSE, READ_HALF_LIFE_H / np.log(2.0), PRIOR_H,
+        window.news_value, window.story_size(at_us), READ_HALF_LIFE_H / np.log(2.0), PRIOR_H,
     )  # fmt: skip
     return S
 
@@ -244,15 +245,15 @@ def _bounded(value):
 
 @nb.njit(
     nb.float32[:, ::1](
-        I64, F32, nb.float64, F32, F32, F32, U8, I32, I32, nb.types.Array(nb.int8, 1, "C", readonly=True), F64, F64,
-        F64, nb.float64, F64, nb.float64, F32, F32, nb.float64, nb.float64, nb.float64,
+        I64, nb.float64, F32, F32, F32, U8, I32, I32, nb.types.Array(nb.int8, 1, "C", readonly=True), F64, F64,
+        F64, nb.float64, F64, nb.float64, F32, F32, nb.float64, nb.float64,
     ),
     cache=True,
     nogil=True,
 )  # fmt: skip
 def _signals(
-    places, cosine, share, drawn, usual_share, source_value, follows, category, source, lifetime, fresh, fresh_factor,
-    hours_left, hours_factor, heat, heat_factor, news_value, story_size, half_close, hours_unit, prior_h,
+    places, share, drawn, usual_share, source_value, follows, category, source, lifetime, fresh, fresh_factor,
+    hours_left, hours_factor, heat, heat_factor, news_value, story_size, hours_unit, prior_h,
 ):  # fmt: skip
     S = np.zeros((len(places), 8), np.float32)
     reads = hours = 0.0
@@ -264,8 +265,7 @@ def _signals(
     for one in range(len(places)):
         place = places[one]
         topic = 1.0 if len(follows) and follows[place] else np.float64(drawn[category[place]])
-        bounded = np.float64(min(max(cosine[one], np.float32(0)), np.float32(1)))
-        S[one, 0] = _bounded(share * (1 + half_close) * bounded / (bounded + half_close) + (1.0 - share) * topic)
+        S[one, 0] = _bounded((1.0 - share) * topic)
         S[one, 2] = _bounded(fresh[place] * fresh_factor[lifetime[place]])
         S[one, 3] = news_value[place]
         if usual > 0:
@@ -278,6 +278,19 @@ def _signals(
         S[one, 6] = source_value[source[place]]
         S[one, 7] = _bounded(1.0 - np.float64(usual_share[category[place]]))
     return S
+
+
+def add_texts(S: FloatArray, rows: NDArray[np.intp], cosine: FloatArray, share: float) -> None:
+    """Add to the similarity of these rows of S what texts make, in place: `signals.similarity` of both."""
+    _add_texts(S, np.asarray(rows, np.int64), cosine, share, signals.HALF_CLOSE)
+
+
+@nb.njit(nb.void(nb.float32[:, ::1], I64, F32, nb.float64, nb.float64), cache=True, nogil=True)
+def _add_texts(S, rows, cosine, share, half_close):
+    for one in range(len(rows)):
+        bounded = np.float64(min(max(cosine[one], np.float32(0)), np.float32(1)))
+        close = share * (1 + half_close) * bounded / (bounded + half_close)
+        S[rows[one], 0] = _bounded(close + np.float64(S[rows[one], 0]))
 
 
 class Windows:
@@ -295,7 +308,7 @@ class Windows:
         self._newest: tuple[int, int, Rows] = (0, 0, np.zeros(0, np.intp))
 
     @property
-    def count(self) -> int:
+    def packed_count(self) -> int:
         """How many articles are packed."""
         return len(self._packer)
 

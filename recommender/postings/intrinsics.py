@@ -106,3 +106,13 @@ def _splat(builder, value):
     nothing = ir.Constant(ir.VectorType(value.type, 64), ir.Undefined)
     first = builder.insert_element(nothing, value, ir.IntType(32)(0))
     return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64))
+
+
+@intrinsic
+def widened(typing_context, half):
+    """The float32 of the 16 bits of a float16."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.fpext(builder.bitcast(arguments[0], ir.HalfType()), ir.FloatType())
+
+    return types.float32(types.uint16), codegen

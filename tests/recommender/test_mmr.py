@@ -68,6 +68,7 @@ def vectors(seed: int, n: int) -> Vectors:
     dense = random.randn(n, 5).astype(np.float32)
     dense /= np.maximum(np.linalg.norm(dense, axis=1, keepdims=True), 1e-9)
     dense[random.rand(n) < 0.1] = 0
+    dense = dense.astype(np.float16).astype(np.float32)
     kept = random.randint(0, max(n, 1), n) if n and seed % 3 == 0 else np.arange(n)
     return Vectors(words, sparse.csr_matrix((n, 4), dtype=np.float32), dense).rows(kept)
 

@@ -1,6 +1,7 @@
 """The compiled list of a window is the list of the plain parts: Judge, signal_matrix, score, placement, rank."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,16 +15,17 @@ from numpy.typing import NDArray
 from data.clock import micros
 from data.values import ArticleText, EventBatch, FloatArray, Histories, RuleRow, SourceRow, WeightRow
 from data.wire import EVENT_KINDS
-from recommender import rules
+from recommender import packer, rules, windowed
 from recommender.for_you import Ask, Ranked, for_you, judge
-from recommender.index import ArticleIndex, Rows
+from recommender.index import ArticleIndex, Rows, document
 from recommender.popularity import Popularity
 from recommender.profile import Profiles
 from recommender.ranking import Candidates, Likeness, Placement, Query, rank, score
 from recommender.rules import Choices, DeskRule
 from recommender.signals import HOUR_US
 from recommender.snapshot import ReaderView, Snapshot, signal_matrix, spoken
-from recommender.window import FEW, NEWEST
+from recommender.vectors import Epoch
+from recommender.window import FEW, NEWEST, Windows
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NOW_US = micros(NOW)
@@ -73,6 +75,14 @@ def snapshot(make_text: Callable[..., ArticleText]) -> Snapshot:
     return Snapshot(index, Popularity().add(events), sources)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _bounds_at_once() -> Iterator[None]:
+    """Small windows are compared whole; here scores are bounded first, as in large ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windowed, "BOUNDED", 1)
+        yield
+
+
 def histories(events: list[tuple[int, str, float]]) -> Histories:
     return Histories(
         np.ones(1, np.int64),
@@ -89,8 +99,9 @@ events_of = st.lists(st.tuples(known, st.sampled_from(EVENT_KINDS), st.floats(-2
 shown_of = st.lists(st.tuples(st.integers(1, 9), st.just("impression"), st.floats(-5, 90)), max_size=40)
 few_ids = st.lists(known, max_size=2).map(tuple)
 few_topics = st.lists(st.sampled_from([*TOPICS, "world", "nothing"]), max_size=2, unique=True).map(tuple)
+stories = st.lists(st.integers(1, 12), max_size=6).map(tuple)
 choices_of = st.builds(
-    Choices, few_topics, st.sampled_from([(), ("europe",)]), st.sampled_from([(), (2,), (9,)]), few_ids, few_ids
+    Choices, few_topics, st.sampled_from([(), ("europe",)]), st.sampled_from([(), (2,), (9,)]), stories, few_ids
 )
 readers = st.builds(lambda c, h, i: ReaderView(c, histories(h), histories(i), 1), choices_of, events_of, shown_of)
 asks = st.builds(
@@ -171,8 +182,101 @@ def test_the_list_is_that_of_its_parts(
     snapshot = replace(snapshot, rules={"for_you": desk(made)}, weights={"for_you": weights})
     at_us = NOW_US - hours_ago * HOUR_US
     found = for_you(snapshot, reader, ask, at_us=at_us, language=language)
+    first = found.signals_of(found.head)
+    np.testing.assert_array_equal(found.S[found.head], first)  # the same numbers however many texts were compared
     expected = plain(snapshot, reader, ask, at_us, language, found.S)
     assert found.rows.tolist() == expected.rows.tolist()
     np.testing.assert_allclose(found.result.score, expected.result.score, atol=1e-6)
     assert found.order.tolist() == expected.order.tolist()
     assert (found.served, found.result.held) == (expected.served, expected.result.held)
+
+
+def reader_of(seed: int) -> ReaderView:
+    random = np.random.default_rng(seed)
+    kinds = ("read", "open", "finish", "hide")
+    done = [(int(one), kinds[int(one) % 4], float(random.uniform(0, 300))) for one in random.integers(1, COUNT, 12)]
+    return ReaderView(Choices(), histories(done), histories([]), seed)
+
+
+def listed(snapshot: Snapshot, reader: ReaderView, at_us: int = NOW_US) -> list[int]:
+    found = for_you(snapshot, reader, Ask(limit=15), at_us=at_us)
+    return snapshot.index.columns.id[found.rows[found.order]].tolist()
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=6))
+def test_many_readers_one_after_the_other_get_the_numbers_of_each_alone(snapshot: Snapshot, seeds: list[int]) -> None:
+    """To the last bit, whatever was packed before."""
+    shared = replace(snapshot, windows=Windows())
+    for seed in seeds:
+        together = for_you(shared, reader_of(seed), Ask(limit=15), at_us=NOW_US)
+        alone = for_you(replace(snapshot, windows=Windows()), reader_of(seed), Ask(limit=15), at_us=NOW_US)
+        np.testing.assert_allclose(together.S, alone.S, atol=1e-6)
+        again = for_you(shared, reader_of(seed), Ask(limit=15), at_us=NOW_US)
+        np.testing.assert_array_equal(together.S, again.S)
+        assert together.order.tolist() == again.order.tolist()
+
+
+def test_bounding_scores_changes_no_list_and_spares_most_texts(
+    snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Similarity alone decides, so that a bound too low by a little would lose an article."""
+    weights = WeightRow("for_you", 1, {"similarity": 0.3, "freshness": 0.5, "news_value": 0.2}, {"pool": 4.0})
+    snapshot, compared = replace(snapshot, weights={"for_you": weights}), []
+    for seed in range(60):
+        monkeypatch.setattr(windowed, "BOUNDED", 1)
+        bounded = for_you(snapshot, reader_of(seed), Ask(limit=4), at_us=NOW_US)
+        assert isinstance(bounded.signals, windowed.Windowed)
+        compared.append(bounded.signals.compared.mean())
+        monkeypatch.setattr(windowed, "BOUNDED", 10_000)
+        whole = for_you(snapshot, reader_of(seed), Ask(limit=4), at_us=NOW_US)
+        assert bounded.head.tolist() == whole.head.tolist()
+        assert bounded.order.tolist() == whole.order.tolist()
+    assert np.mean(compared) < 0.6
+
+
+def test_snapshots_hand_their_packed_articles_on(
+    snapshot: Snapshot, make_text: Callable[..., ArticleText], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = replace(snapshot, windows=Windows())
+    listed(before, reader_of(1))
+    asked: list[int] = []
+    vectors = ArticleIndex.vectors
+    monkeypatch.setattr(ArticleIndex, "vectors", lambda self, rows: (asked.append(len(rows)), vectors(self, rows))[1])
+    text = make_text(COUNT + 1, "tariff trade late word", published_at_us=NOW_US - 1)
+    after = replace(before, index=before.index.add([text]))
+    found = listed(after, reader_of(1))
+    assert COUNT + 1 in found
+    assert asked == [1]  # the article that came
+    assert found == listed(Snapshot(after.index, after.popularity, after.sources), reader_of(1))
+
+
+def test_compacting_and_relearning_pack_anew_what_they_must(snapshot: Snapshot) -> None:
+    shared = replace(snapshot, windows=Windows())
+    before = listed(shared, reader_of(2))
+    compact = replace(shared, index=shared.index.compact())
+    assert listed(compact, reader_of(2)) == before
+    assert listed(shared, reader_of(2)) == before  # the older snapshot still answers
+    other = ArticleIndex.empty(Epoch.fit([document(text) for text in ()]), shared.index.tails)
+    assert listed(replace(shared, index=other), reader_of(2)) == []
+    assert listed(shared, reader_of(2)) == before
+
+
+def test_guests_are_forgotten_when_they_become_many(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packer, "GUESTS", 5)
+    shared, recent = replace(snapshot, windows=Windows()), NOW_US - 200 * HOUR_US
+    lists = [listed(shared, reader_of(seed), recent) for seed in range(30)]
+    window = shared.windows.of(shared.index, recent - 240 * HOUR_US, recent, np.zeros(0, np.intp))
+    assert shared.windows.packed_count <= 2 * len(window) + 30
+    assert lists == [listed(replace(snapshot, windows=Windows()), reader_of(seed), recent) for seed in range(30)]
+
+
+def test_threads_share_windows_while_snapshots_are_swapped(snapshot: Snapshot) -> None:
+    shared = replace(snapshot, windows=Windows())
+    snapshots = [shared, replace(shared, index=shared.index.compact())]
+    expected = {seed: listed(replace(snapshot, windows=Windows()), reader_of(seed)) for seed in range(8)}
+
+    def work(number: int) -> bool:
+        return listed(snapshots[number % 2], reader_of(number % 8)) == expected[number % 8]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(80)))
