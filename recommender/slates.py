@@ -15,7 +15,7 @@ from data.errors import Expired, InvalidInput
 from recommender.for_you import SURFACE, Ask, Ranked, candidates_of, judge
 from recommender.index import ArticleIndex
 from recommender.profile import Profiles
-from recommender.ranking import SCORE_STEP, Result, by_score, score
+from recommender.ranking import SCORE_STEP, Result, by_score
 from recommender.rules import Reason
 from recommender.signals import weight_vector
 from recommender.snapshot import ReaderView, Snapshot, signal_matrix
@@ -127,9 +127,8 @@ def still(
     profiles = Profiles.build(snapshot.index, reader.history, at_us)
     options, weights = snapshot.options_of(SURFACE), snapshot.weights_of(SURFACE)
     S = signal_matrix(snapshot, rows, profiles, [reader.choices], at_us=at_us, options=options)[0]
-    adjust = np.zeros(len(rows), np.float32)
     candidates = candidates_of(snapshot.index, rows, S)
-    result = Result(np.arange(len(rows)), candidates, weight_vector(weights), score(S, weights) + adjust, adjust)
+    result = Result(np.arange(len(rows)), candidates, weight_vector(weights), np.zeros(len(rows), np.float32))
     return Ranked(rows, S, result, profiles, options), places.tolist()
 
 
