@@ -11,15 +11,17 @@ from data.campaigns import Campaigns
 from data.clock import instant, micros
 from data.outbox import DAY, Outbox
 from data.store import Store
-from data.values import DeviceRow, IntArray, ReaderRow
-from recommender import push, push_view
-from recommender.push import Policy
-from recommender.push_view import Pool
+from data.values import DeviceRow, IntArray, ReaderColumns
+from recommender import push, push_pool
+from recommender.push import Block, Policy
+from recommender.push_choice import Chooser
+from recommender.push_pool import Pool
+from recommender.push_reads import IndexArchive
 from recommender.snapshot import Snapshot
 from scheduler import slots
 from scheduler.plan_report import MISSED, PLANNED_BEFORE, Judged, Report, Run, example
 
-PAGE = 2_000  # readers judged at once: with 1,000 candidates some 30 MB
+PAGE = 20_000  # readers read and judged at once: with 40 reads each some 60 MB
 Progress = Callable[[int], None]
 
 
@@ -84,8 +86,9 @@ class Planner:
                 weight_version=snapshot.version_of("push"),
                 fence=run.fence,
             )
+        chooser = Chooser(IndexArchive(snapshot.index), found, snapshot.weights_of("push"), micros(run.now))
         for readers in self._pages(run, report):
-            self._judge(run, report, snapshot, found, readers)
+            self._judge(run, report, chooser, readers)
             if progress:
                 progress(len(readers))
         if report.plan_id is not None:
@@ -96,7 +99,7 @@ class Planner:
     def _pool(self, snapshot: Snapshot, run: Run) -> Pool:
         window = timedelta(hours=run.campaign.freshness_h)
         first_at = min((slot.at for slot in run.slots.values()), default=run.now) if run.at_slot else run.now
-        return push_view.pool(
+        return push_pool.pool(
             snapshot,
             at_us=micros(run.now),
             from_us=micros(min(first_at, run.now) - window),
@@ -105,40 +108,31 @@ class Planner:
             update_nos=self.outbox.update_nos(),
         )
 
-    def _pages(self, run: Run, report: Report) -> Iterator[list[ReaderRow]]:
+    def _pages(self, run: Run, report: Report) -> Iterator[ReaderColumns]:
         """The readers whose zone is due and whose slot is not in the outbox yet."""
         keys = {slot.key for slot in run.slots.values()}
-        for page in self.store.reader_pages(size=self.page):
-            due = [reader for reader in page if reader.zone in run.slots]
-            before = self.outbox.planned(run.campaign.id, [reader.id for reader in due], keys) if due else set()
-            fresh = [one for one in due if (one.id, run.slots[one.zone].key) not in before]
-            if len(fresh) < len(due):
-                report.funnel[PLANNED_BEFORE] += len(due) - len(fresh)
-            if fresh:
-                yield fresh
+        for due in self.store.reader_column_pages(run.slots, size=self.page):
+            before = self.outbox.planned(run.campaign.id, due.id.tolist(), keys)
+            slot_of = [run.slots[name].key for name in due.zones]
+            pairs = zip(due.id.tolist(), due.zone.tolist(), strict=True) if before else ()
+            known = np.array([(one, slot_of[zone]) in before for one, zone in pairs], bool)
+            if known.any():
+                report.funnel[PLANNED_BEFORE] += int(known.sum())
+                due = due.take(np.flatnonzero(~known))
+            if len(due):
+                yield due
 
-    def _judge(self, run: Run, report: Report, snapshot: Snapshot, found: Pool, readers: Sequence[ReaderRow]) -> None:
-        ids = [reader.id for reader in readers]
-        send_at_us = np.array([micros(run.send_at(reader)) for reader in readers], np.int64)
-        devices = self._devices(run.campaign, ids)
-        block = push_view.block(
-            snapshot,
-            readers,
+    def _judge(self, run: Run, report: Report, chooser: Chooser, readers: ReaderColumns) -> None:
+        send_at_us, devices = run.send_at_us(readers), self._devices(run.campaign, readers.id.tolist())
+        block = Block(
+            readers=readers,
             send_at_us=send_at_us,
-            has_device=np.array([one in devices for one in ids], bool),
-            histories=self.store.histories(ids, until=run.now),
-            told=self._told(ids, send_at_us, found),
+            has_device=np.array([one in devices for one in readers.id.tolist()], bool),
+            histories=self.store.history_columns(readers.id, until=run.now),
+            told=self._told(readers.id.tolist(), send_at_us, chooser.pool),
         )
-        verdicts = push.plan(
-            block,
-            found.candidates,
-            policy=Policy.of(run.campaign.policy),
-            bar=run.campaign.bar,
-            weights=snapshot.weights_of("push"),
-            signals=push_view.signals_of(snapshot, found, block, micros(run.now)),
-            adjust=found.adjust,
-        )
-        judged = Judged(run, found.candidates, readers, send_at_us, verdicts)
+        verdicts = push.plan(block, chooser, policy=Policy.of(run.campaign.policy), bar=run.campaign.bar)
+        judged = Judged(run, chooser.pool.candidates, readers, send_at_us, verdicts)
         report.note(judged)
         if report.plan_id is not None:
             made = list(judged.deliveries(devices))

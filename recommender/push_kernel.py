@@ -1,0 +1,326 @@
+"""The compiled heart of a plan: for each reader the best candidate left, or why none is.
+
+One reader at a time, all scratch reset behind it, so a reader ends the same alone and in any block. Candidates stand
+in blocks of LANES by what they are worth to everybody; a block is looked at only while its bound can still win.
+"""
+
+import numba as nb
+import numpy as np
+
+from recommender.push_similarity import LANES
+from recommender.ranking import SCORE_STEP
+from recommender.signals import HALF_CLOSE
+
+MARGIN = np.float32(1e-5)  # float32 sums may pass a bound by less than this
+FULL_SHARE = np.float32(0.8)  # of a similarity that texts make, where many reads stand behind it
+NOTHING_NEW, ALREADY_READ, ALREADY_TOLD = np.int8(10), np.int8(7), np.int8(8)  # push.Verdict
+READS_OF_A_LANGUAGE = 2  # one may be a slip of the finger
+_STEP, _HALF = float(SCORE_STEP), np.float32(HALF_CLOSE)
+WORDS, DENSE = np.float32(0.55), np.float32(0.45)
+AFFINITY_PRIOR = np.float32(2.0)
+
+
+def _in(dtype, ndim=1):  # type: ignore[no-untyped-def]
+    return nb.types.Array(dtype, ndim, "C", readonly=True)
+
+
+_I8, _I32, _I64, _F32, _U8 = (_in(one) for one in (nb.int8, nb.int32, nb.int64, nb.float32, nb.uint8))
+_JIT = {"cache": True, "nogil": True, "fastmath": {"contract"}}
+_SUM = {"cache": True, "nogil": True, "fastmath": {"contract", "reassoc"}}
+
+
+@nb.njit(nb.void(_I8, _I64, _F32, nb.int64, nb.float64, _in(nb.float64), nb.float32[::1]), **_JIT)
+def weigh(kind, at_us, dwell_s, now_us, half_life_us, of_kind, weight):  # type: ignore[no-untyped-def]
+    """How much each event counts at `now_us`, as `profile.read_matrix` says, into weight (events,)."""
+    for event in range(len(kind)):
+        if at_us[event] > now_us:
+            weight[event] = 0
+            continue
+        dwell = dwell_s[event] / 30.0
+        glance = 1.0 if np.isnan(dwell) else 0.5 + 0.5 * min(max(dwell, 0.0), 1.0)
+        weight[event] = of_kind[kind[event]] * glance * 0.5 ** ((now_us - at_us[event]) / half_life_us)
+
+
+@nb.njit(nb.int64(nb.int64, nb.int64, _I32, _F32, nb.float32[::1], nb.int32[::1], nb.float32[::1]), **_JIT)
+def _reads(first, last, place, weight, best, reads, h):  # type: ignore[no-untyped-def]
+    """The places read and how much each counts: its strongest event. Returns how many."""
+    count = 0
+    for event in range(first, last):
+        at, mine = place[event], weight[event]
+        if at >= 0 and mine > 0:
+            if best[at] == 0:
+                reads[count] = at
+                count += 1
+            best[at] = max(best[at], mine)
+    for k in range(count):
+        h[k] = best[reads[k]]
+        best[reads[k]] = 0
+    return count
+
+
+@nb.njit(nb.float64(nb.int64, _I32, _F32, _I64, _I32, _F32, nb.float32[::1]), **_JIT)
+def _word_length(count, reads, h, starts, terms, values, sums):  # type: ignore[no-untyped-def]
+    """Length of the sum of word rows; `sums` (terms,) is zero before and after.
+
+    Adding x to a sum s grows the square by x (x + 2 s): no second pass over the terms.
+    """
+    square = 0.0
+    for k in range(count):
+        first, last, weight = starts[reads[k]], starts[reads[k] + 1], h[k]
+        a, b, c, d = 0.0, 0.0, 0.0, 0.0  # four chains of additions, for none to wait for another
+        tail = first + (last - first) // 4 * 4
+        for at in range(first, tail, 4):
+            t0, t1, t2, t3 = terms[at], terms[at + 1], terms[at + 2], terms[at + 3]
+            x0, x1, x2, x3 = (
+                weight * values[at],
+                weight * values[at + 1],
+                weight * values[at + 2],
+                weight * values[at + 3],
+            )
+            s0, s1, s2, s3 = sums[t0], sums[t1], sums[t2], sums[t3]
+            a += x0 * (x0 + 2 * s0)
+            b += x1 * (x1 + 2 * s1)
+            c += x2 * (x2 + 2 * s2)
+            d += x3 * (x3 + 2 * s3)
+            sums[t0], sums[t1], sums[t2], sums[t3] = s0 + x0, s1 + x1, s2 + x2, s3 + x3
+        for at in range(tail, last):
+            x, s = weight * values[at], sums[terms[at]]
+            a += x * (x + 2 * s)
+            sums[terms[at]] = s + x
+        square += (a + b) + (c + d)
+    for k in range(count):
+        for at in range(starts[reads[k]], starts[reads[k] + 1]):
+            sums[terms[at]] = 0
+    return np.sqrt(square)
+
+
+@nb.njit(nb.float64(nb.int64, _I32, _F32, _in(nb.float32, 2), nb.float32[::1]), **_SUM)
+def _dense_length(count, reads, h, dense, total):  # type: ignore[no-untyped-def]
+    """Length of the sum of dense rows."""
+    total[:] = 0
+    for k in range(count):
+        row, weight = reads[k], h[k]
+        for column in range(len(total)):
+            total[column] += weight * dense[row, column]
+    square = np.float32(0)
+    for column in range(len(total)):
+        square += total[column] * total[column]
+    return np.sqrt(square)
+
+
+def _arrays(*kinds):  # type: ignore[no-untyped-def]
+    """A tuple of writable arrays, each (dtype, axes)."""
+    return nb.types.Tuple([nb.types.Array(dtype, ndim, "C") for dtype, ndim in kinds])
+
+
+_i8, _i32, _i64, _f32, _u8 = ((one, 1) for one in (nb.int8, nb.int32, nb.int64, nb.float32, nb.uint8))
+# verdict, instant, own language; reads: starts, place, kind, weight; alerts: starts, story, update; followed and muted
+# items: starts, item
+READERS = _arrays(_i8, _i64, _i32, _i64, _i32, _i8, _f32, _i64, _i32, _i64, _i64, _i32, _i64, _i32)
+# worth to everybody, trust, category, source, story, update, published, language, rank among equals, 1 / views present
+CANDIDATES = _arrays(_f32, _f32, _i32, _i32, _i32, _i64, _i64, _i32, _i64, (nb.float32, 2))
+BOUNDS = _arrays(_f32, _f32, (nb.float32, 2))  # by block: most worth, most trust, most of 1 / views present
+ITEMS = _arrays(_i64, _i32)  # starts, positions of the candidates an item names
+# S, most of S by block; words: starts, terms, values; dense; category, source, story, language
+READS = _arrays((nb.float32, 4), (nb.float32, 3), _i64, _i32, _f32, (nb.float32, 2), _i32, _i32, _i32, _i32)
+# by place: best; reads, how much each counts; by term, by direction; by category, by source; by story: read, told;
+# by language; by candidate: followed, muted; by block: bound; sums of a block
+SCRATCH = _arrays(_f32, _i32, _f32, _f32, _f32, _f32, _f32, _u8, _i64, _i32, _f32, _f32, _f32, (nb.float32, 2))
+FOUND = _arrays(_i8, _i64, _f32, (nb.float32, 2))  # verdict, chosen, score, (similarity, source, breadth)
+PROFILE = nb.types.Tuple([nb.int64, *[nb.float32] * 7, nb.int64])
+WEIGHTS = nb.types.UniTuple(nb.float32, 3)  # of similarity, source, breadth
+
+
+@nb.njit(nb.void(nb.int64, nb.int64, nb.int32[::1], ITEMS, nb.float32[::1], nb.float32), **_JIT)
+def _spread(first, last, named, items, marks, mark):  # type: ignore[no-untyped-def]
+    """Set the marks of the candidates that the named items are about."""
+    starts, positions = items
+    for one in range(first, last):
+        for at in range(starts[named[one]], starts[named[one] + 1]):
+            marks[positions[at]] = mark
+
+
+@nb.njit(nb.void(nb.int64, READERS, READS, ITEMS, _U8, nb.boolean, SCRATCH), **_JIT)
+def _mark(reader, readers, tables, items, is_read, is_set, scratch):  # type: ignore[no-untyped-def]
+    """What the reader knows, speaks, follows and does not want, set before judging and cleared behind it."""
+    _, _, _, starts, place, kind, _, told_starts, told_story, update, follows, followed, mutes, muted = readers
+    story, language = tables[8], tables[9]
+    read, told, spoken = scratch[7], scratch[8], scratch[9]
+    for event in range(starts[reader], starts[reader + 1]):
+        at = place[event]
+        if at >= 0 and is_read[kind[event]]:
+            spoken[language[at]] = spoken[language[at]] + 1 if is_set else 0
+            read[story[at]] = is_set
+    for alert in range(told_starts[reader], told_starts[reader + 1]):
+        one = told_story[alert]
+        told[one] = max(told[one], update[alert]) if is_set else -1
+    mark = np.float32(1 if is_set else 0)
+    _spread(follows[reader], follows[reader + 1], followed, items, scratch[10], mark)
+    _spread(mutes[reader], mutes[reader + 1], muted, items, scratch[11], mark)
+
+
+@nb.njit(nb.types.UniTuple(nb.float32, 3)(nb.int64, READS, SCRATCH), **_JIT)
+def _tastes(count, tables, scratch):  # type: ignore[no-untyped-def]
+    """Weight of the reads by category and by source; of all, of the favourite category, of the favourite source."""
+    category, source = tables[6], tables[7]
+    reads, h, liked, outlet = scratch[1], scratch[2], scratch[5], scratch[6]
+    evidence, favourite, paper = np.float32(0), np.float32(0), np.float32(0)
+    for k in range(count):
+        evidence += h[k]
+        liked[category[reads[k]]] += h[k]
+        outlet[source[reads[k]]] += h[k]
+        favourite = max(favourite, liked[category[reads[k]]])
+        paper = max(paper, outlet[source[reads[k]]])
+    return evidence, favourite, paper
+
+
+@nb.njit(PROFILE(nb.int64, READERS, READS, SCRATCH), **_JIT)
+def _profile(reader, readers, tables, scratch):  # type: ignore[no-untyped-def]
+    """How many reads; factors of words and directions; share of texts; 1 / evidence, 1 / favourite; paper; topics."""
+    best, reads, h, sums, total = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
+    count = _reads(readers[3][reader], readers[3][reader + 1], readers[4], readers[6], best, reads, h)
+    evidence, favourite, paper = _tastes(count, tables, scratch)
+    words = _word_length(count, reads, h, tables[2], tables[3], tables[4], sums)
+    deep = _dense_length(count, reads, h, tables[5], total) if len(total) else 0.0
+    a = WORDS / np.float32(words) if words > 0 else np.float32(0)
+    b = DENSE / np.float32(deep) if deep > 1e-9 else np.float32(0)
+    share = FULL_SHARE - FULL_SHARE / (evidence + np.float32(1))
+    known = np.float32(1) / max(evidence, np.float32(1e-9))
+    drawn = np.float32(1) / max(favourite, np.float32(1e-9))
+    follows = readers[10][reader + 1] > readers[10][reader]
+    topic = np.float32(1 if count or follows else 0)
+    return count, a, b, share, known, drawn, paper, topic, np.int64(words > 0) + 2 * np.int64(deep > 0)
+
+
+@nb.njit(nb.float32(nb.float32, nb.float32, nb.float32), **_JIT)
+def _similarity(cosine, topic, share):  # type: ignore[no-untyped-def]
+    """`signals.similarity` of one pair; `share` is what texts make of it."""
+    bounded = min(max(cosine, np.float32(0)), np.float32(1))
+    close = (np.float32(1) + _HALF) * bounded / (bounded + _HALF)
+    return min(max(share * close + (np.float32(1) - share) * topic, np.float32(0)), np.float32(1))
+
+
+@nb.njit(nb.void(PROFILE, READS, BOUNDS, WEIGHTS, SCRATCH), **_JIT)
+def _bound(profile, tables, bounds, weights, scratch):  # type: ignore[no-untyped-def]
+    """What the best candidate of every block can reach at most."""
+    count, a, b, share, _, _, _, topic, views = profile
+    (base, trust, inverse), top = bounds, tables[1]
+    reads, h, bound = scratch[1], scratch[2], scratch[12]
+    bound[:] = 0
+    for k in range(count):
+        row, wide, deep = reads[k], a * h[k], b * h[k]
+        for block in range(len(bound)):
+            bound[block] += wide * top[row, 0, block] + deep * top[row, 1, block]
+    zero = np.float32(0)
+    for block in range(len(bound)):
+        closest = _similarity(bound[block] * inverse[views, block], topic, share)
+        liked = max(weights[1] * trust[block], zero) + max(weights[2], zero)
+        bound[block] = base[block] + max(weights[0] * closest, zero) + liked
+
+
+@nb.njit(nb.void(nb.int64, PROFILE, READS, CANDIDATES, nb.int32, SCRATCH), **_JIT)
+def _signals(block, profile, tables, candidates, blank, scratch):  # type: ignore[no-untyped-def]
+    """Similarity, source and breadth of the block's candidates, into rows 0 to 2 of the sums."""
+    count, a, b, share, known, drawn, paper, _, views = profile
+    _, trust, category, source, _, _, _, _, _, inverse = candidates
+    S, reads, h, liked, outlet, followed, sums = (tables[0], *scratch[1:3], *scratch[5:7], scratch[10], scratch[13])
+    sums[:] = 0
+    for k in range(count):
+        row, weight = reads[k], h[k]
+        for lane in range(LANES):
+            sums[0, lane] += weight * S[row, block, 0, lane]
+            sums[1, lane] += weight * S[row, block, 1, lane]
+    one = np.float32(1)
+    for lane in range(LANES):
+        at = block * LANES + lane
+        mine = liked[category[at]]
+        topic = max(np.float32(0) if category[at] == blank else mine * drawn, followed[at])
+        cosine = (a * sums[0, lane] + b * sums[1, lane]) * inverse[views, at]
+        sums[0, lane] = _similarity(cosine, topic, share)
+        affinity = (outlet[source[at]] if source[at] else np.float32(0)) + AFFINITY_PRIOR / 2
+        sums[1, lane] = trust[at] * (affinity / (paper + AFFINITY_PRIOR))
+        sums[2, lane] = one - mine * known if count else np.float32(0)
+
+
+@nb.njit(nb.int8(nb.int64, nb.int64, READERS, CANDIDATES, nb.int64, SCRATCH), **_JIT)
+def _stands(at, reader, readers, candidates, window_us, scratch):  # type: ignore[no-untyped-def]
+    """What keeps the candidate from the reader: NOTHING_NEW, ALREADY_READ, ALREADY_TOLD, or 0."""
+    _, _, _, _, story, update, published, language, _, _ = candidates
+    now, own = readers[1][reader], readers[2][reader]
+    read, told, spoken, muted = scratch[7], scratch[8], scratch[9], scratch[11]
+    if published[at] > now or published[at] <= now - window_us or muted[at] > 0:
+        return NOTHING_NEW
+    if language[at] != own and spoken[language[at]] < READS_OF_A_LANGUAGE:
+        return NOTHING_NEW
+    if read[story[at]]:
+        return ALREADY_READ
+    return ALREADY_TOLD if told[story[at]] >= update[at] else np.int8(0)
+
+
+@nb.njit(nb.int8(nb.int8, nb.int8), **_JIT)
+def _later(reason, other):  # type: ignore[no-untyped-def]
+    """The one of two checks that comes later."""
+    if reason == ALREADY_TOLD or other == ALREADY_TOLD:
+        return ALREADY_TOLD
+    return ALREADY_READ if reason == ALREADY_READ or other == ALREADY_READ else NOTHING_NEW
+
+
+@nb.njit(nb.int64(nb.float32[::1]), **_JIT)
+def _highest(bound):  # type: ignore[no-untyped-def]
+    best = 0
+    for block in range(1, len(bound)):
+        if bound[block] > bound[best]:
+            best = block
+    return best
+
+
+@nb.njit(nb.int8(nb.int64, PROFILE, READERS, READS, CANDIDATES, WEIGHTS, nb.int32, nb.int64, SCRATCH, FOUND), **_JIT)
+def _choose(reader, profile, readers, tables, candidates, weights, blank, window_us, scratch, found):  # type: ignore[no-untyped-def]
+    """The best candidate left, into `found`; returns 0, or why there is none: the check the furthest one failed."""
+    base, order, bound, sums = candidates[0], candidates[8], scratch[12], scratch[13]
+    best, best_step, reason = np.float32(-np.inf), -np.inf, NOTHING_NEW
+    for _ in range(len(bound)):
+        block = _highest(bound)
+        if bound[block] + MARGIN < best:
+            break
+        bound[block] = -np.inf
+        _signals(block, profile, tables, candidates, blank, scratch)
+        for lane in range(LANES):
+            at = block * LANES + lane
+            total = base[at] + weights[0] * sums[0, lane] + weights[1] * sums[1, lane] + weights[2] * sums[2, lane]
+            if total + MARGIN < best or base[at] == -np.inf:
+                continue
+            fails = _stands(at, reader, readers, candidates, window_us, scratch)
+            if fails:
+                reason = _later(reason, fails)
+                continue
+            step = np.round(np.float64(total) / _STEP)
+            if step > best_step or (step == best_step and order[at] < found[1][reader]):
+                best, best_step = max(best, total), step
+                found[1][reader], found[2][reader] = order[at], total
+                for one in range(3):
+                    found[3][reader, one] = sums[one, lane]
+    return np.int8(0) if best > -np.inf else reason
+
+
+@nb.njit(nb.void(nb.int64, READS, SCRATCH), **_JIT)
+def _forget(count, tables, scratch):  # type: ignore[no-untyped-def]
+    category, source, reads, liked, outlet = tables[6], tables[7], scratch[1], scratch[5], scratch[6]
+    for k in range(count):
+        liked[category[reads[k]]] = 0
+        outlet[source[reads[k]]] = 0
+
+
+@nb.njit(nb.void(READERS, CANDIDATES, BOUNDS, ITEMS, READS, WEIGHTS, _U8, nb.int32, nb.int64, SCRATCH, FOUND), **_JIT)
+def judge(readers, candidates, bounds, items, tables, weights, is_read, blank, window_us, scratch, found):  # type: ignore[no-untyped-def]
+    """Judge the readers whose verdict is 0 so far: verdict, chosen, score and signals go into `found`."""
+    for reader in range(len(readers[0])):
+        if readers[0][reader] == 0:
+            _mark(reader, readers, tables, items, is_read, True, scratch)
+            profile = _profile(reader, readers, tables, scratch)
+            _bound(profile, tables, bounds, weights, scratch)
+            found[0][reader] = _choose(
+                reader, profile, readers, tables, candidates, weights, blank, window_us, scratch, found
+            )
+            _forget(profile[0], tables, scratch)
+            _mark(reader, readers, tables, items, is_read, False, scratch)

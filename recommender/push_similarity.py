@@ -1,0 +1,131 @@
+"""Cosines of the articles readers have read with the candidates of one plan, each pair computed once.
+
+A profile is a weighted sum of articles read, so its inner products with the candidates are the same sum of theirs.
+"""
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+from scipy import sparse
+
+from data.values import FloatArray
+from recommender.vectors import Vectors
+
+LANES = 32  # candidates side by side in memory: two cache lines
+DENSE_AT_ONCE = 4  # rows a pass of the dense product works on
+HEAVY_SHARE = 16  # a term that more than 1/16 of the candidates hold is added as a whole row
+
+_I32, _I64, _F32 = (nb.types.Array(dtype, 1, "C", readonly=True) for dtype in (nb.int32, nb.int64, nb.float32))
+_F32_2D, _F32_3D, _F32_4D = (nb.types.Array(nb.float32, ndim, "C", readonly=True) for ndim in (2, 3, 4))
+
+
+class Candidacy:
+    """The candidates' vectors laid out for many inner products; `S` rows are (blocks x 2 views x LANES)."""
+
+    def __init__(self, vectors: Vectors) -> None:
+        count = len(vectors)
+        self.blocks = max(-(-count // LANES), 1)
+        self.width = self.blocks * LANES
+        self.terms = vectors.words.shape[1]
+        by_term = sparse.csr_matrix(vectors.words, dtype=np.float32).T.tocsr()
+        heavy = np.flatnonzero(np.diff(by_term.indptr) * HEAVY_SHARE > count)
+        self._heavy = np.zeros((max(len(heavy), 1), self.width), np.float32)
+        self._heavy[: len(heavy), :count] = by_term[heavy].toarray()
+        self._heavy_of = np.full(self.terms, -1, np.int32)
+        self._heavy_of[heavy] = np.arange(len(heavy), dtype=np.int32)
+        self._starts = by_term.indptr.astype(np.int64)
+        self._rows, self._weights = by_term.indices.astype(np.int32), by_term.data
+        dense = np.zeros((count, 0), np.float32) if vectors.dense is None else vectors.dense
+        self.rank = dense.shape[1]
+        padded = np.zeros((self.width, self.rank), np.float32)
+        padded[:count] = dense
+        # Block by block: in one array of width columns, a block's lanes would share a few cache sets.
+        blocks = padded.reshape(self.blocks, LANES, self.rank)
+        self._dense = np.ascontiguousarray(blocks.transpose(0, 2, 1))
+        self.present = np.zeros((2, self.width), np.float32)
+        self.present[0, :count] = np.diff(vectors.words.indptr) > 0
+        self.present[1, :count] = dense.any(axis=1)
+
+    def products(self, words: Any, dense: FloatArray, S: FloatArray, top: FloatArray) -> None:
+        """Inner products of texts with every candidate, by words and by direction.
+
+        The texts' `words` are CSR (starts, terms, values), `dense` is (texts x rank). Written into S (texts x blocks
+        x 2 x LANES) and their highest by block into top (texts x 2 x blocks). A text's products do not depend on the
+        texts beside it.
+        """
+        _word_products(*words, self._heavy_of, self._heavy, self._starts, self._rows, self._weights, S)
+        if self.rank:
+            padded = np.zeros((-(-len(S) // DENSE_AT_ONCE) * DENSE_AT_ONCE, self.rank), np.float32)
+            padded[: len(S)] = dense
+            _dense_products(padded, self._dense, S)
+        else:
+            S[:, :, 1] = 0
+        _highest_by_block(S, top)
+
+
+_S = nb.float32[:, :, :, ::1]
+
+
+@nb.njit(
+    nb.void(_I64, _I32, _F32, _I32, _F32_2D, _I64, _I32, _F32, _S),
+    cache=True,
+    nogil=True,
+    fastmath={"contract"},
+)
+def _word_products(starts, terms, weights, heavy_of, heavy, begin, rows, values, S):  # type: ignore[no-untyped-def]
+    width = heavy.shape[1]
+    total = np.zeros(width, np.float32)
+    for text in range(len(starts) - 1):
+        total[:] = 0
+        for place in range(starts[text], starts[text + 1]):
+            term, weight = terms[place], weights[place]
+            if term >= len(heavy_of):
+                continue
+            row = heavy_of[term]
+            if row >= 0:
+                for column in range(width):
+                    total[column] += weight * heavy[row, column]
+            else:
+                for at in range(begin[term], begin[term + 1]):
+                    total[rows[at]] += weight * values[at]
+        for block in range(S.shape[1]):
+            for lane in range(32):
+                S[text, block, 0, lane] = total[block * 32 + lane]
+
+
+@nb.njit(nb.void(_F32_2D, _F32_3D, _S), cache=True, nogil=True, fastmath={"contract"})
+def _dense_products(texts, candidates, S):  # type: ignore[no-untyped-def]
+    """texts (4k x r) with candidates (blocks x r x 32), four texts and four directions a pass."""
+    rank, tail = texts.shape[1], texts.shape[1] % 4
+    sums = np.zeros((4, 32), np.float32)
+    for block in range(S.shape[1]):
+        mine = candidates[block]
+        for text in range(0, len(texts), 4):
+            sums[:] = 0
+            for k in range(0, rank - tail, 4):
+                for one in range(4):
+                    a, b = texts[text + one, k], texts[text + one, k + 1]
+                    c, d = texts[text + one, k + 2], texts[text + one, k + 3]
+                    for lane in range(32):
+                        sums[one, lane] += (
+                            a * mine[k, lane] + b * mine[k + 1, lane] + c * mine[k + 2, lane] + d * mine[k + 3, lane]
+                        )
+            for k in range(rank - tail, rank):
+                for one in range(4):
+                    for lane in range(32):
+                        sums[one, lane] += texts[text + one, k] * mine[k, lane]
+            for one in range(min(4, len(S) - text)):
+                for lane in range(32):
+                    S[text + one, block, 1, lane] = sums[one, lane]
+
+
+@nb.njit(nb.void(_F32_4D, nb.float32[:, :, ::1]), cache=True, nogil=True, fastmath={"reassoc", "nnan"})
+def _highest_by_block(S, top):  # type: ignore[no-untyped-def]
+    for text in range(len(S)):
+        for block in range(S.shape[1]):
+            for view in range(2):
+                most = S[text, block, view, 0]
+                for lane in range(1, 32):
+                    most = max(most, S[text, block, view, lane])
+                top[text, view, block] = most
