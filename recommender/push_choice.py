@@ -45,7 +45,7 @@ class Chooser:
         self._order = np.argsort(-worth, kind="stable")  # what is worth most to everybody is looked at first
         candidacy = Candidacy(pool.vectors.rows(self._order))
         self._stories = np.unique(pool.candidates.story_id)
-        self._reads = ReadArticles(archive, candidacy, self._stories, budget)
+        self._reads = ReadArticles(archive, candidacy, self._stories, pool.common, budget)
         self._candidates = _candidate_arrays(pool, self._order, worth, self._stories, candidacy)
         self._bounds = _bounds(self._candidates)
         self._items = Items(pool.candidates, self._order)
@@ -94,8 +94,8 @@ class Chooser:
 
     def _scratch(self, longest: int) -> tuple[Any, ...]:
         best, reads, sums = self._growing
-        if len(best) < self._reads.most or len(reads) < longest or len(sums) < self._reads.width:
-            best, sums = np.zeros(self._reads.most, np.float32), np.zeros(self._reads.width, np.float32)
+        if len(best) < self._reads.most or len(reads) < longest or len(sums) < self._reads.words.sums:
+            best, sums = np.zeros(self._reads.most, np.float32), np.zeros(self._reads.words.sums, np.float32)
             reads = np.zeros(max(longest, 256), np.int32)
             self._growing = best, reads, sums
         return (best, reads, np.zeros(len(reads), np.float32), sums, *self._fixed)
@@ -195,15 +195,15 @@ def _fixed_scratch(
 ) -> tuple[NDArray[Any], ...]:
     return (
         np.zeros(candidacy.rank, np.float32),
-        np.zeros(pool.categories, np.float32),
+        np.zeros(pool.categories + 1, np.float32),
         np.zeros(pool.sources, np.float32),
         np.zeros(len(stories) + 1, np.uint8),
         np.full(len(stories) + 1, -1, np.int64),
-        np.zeros(len(pool.languages), np.int32),
+        np.zeros(len(pool.languages) + 1, np.int32),
         np.zeros(candidacy.width, np.float32),
         np.zeros(candidacy.width, np.float32),
         np.zeros(candidacy.blocks, np.float32),
-        np.zeros((3, LANES), np.float32),
+        np.zeros((4, LANES), np.float32),
     )
 
 

@@ -8,7 +8,9 @@ import numba as nb
 import numpy as np
 
 from recommender.push_similarity import LANES
+from recommender.push_words import WORDS, fetch_ahead, word_length
 from recommender.ranking import SCORE_STEP
+from recommender.segment import SUBJECT
 from recommender.signals import HALF_CLOSE
 
 MARGIN = np.float32(1e-5)  # float32 sums may pass a bound by less than this
@@ -16,7 +18,7 @@ FULL_SHARE = np.float32(0.8)  # of a similarity that texts make, where many read
 NOTHING_NEW, ALREADY_READ, ALREADY_TOLD = np.int8(10), np.int8(7), np.int8(8)  # push.Verdict
 READS_OF_A_LANGUAGE = 2  # one may be a slip of the finger
 _STEP, _HALF = float(SCORE_STEP), np.float32(HALF_CLOSE)
-WORDS, DENSE = np.float32(0.55), np.float32(0.45)
+WORD_SHARE, DENSE_SHARE = np.float32(SUBJECT.words), np.float32(SUBJECT.dense)
 AFFINITY_PRIOR = np.float32(2.0)
 
 
@@ -58,42 +60,6 @@ def _reads(first, last, place, weight, best, reads, h):  # type: ignore[no-untyp
     return count
 
 
-@nb.njit(nb.float64(nb.int64, _I32, _F32, _I64, _I32, _F32, nb.float32[::1]), **_JIT)
-def _word_length(count, reads, h, starts, terms, values, sums):  # type: ignore[no-untyped-def]
-    """Length of the sum of word rows; `sums` (terms,) is zero before and after.
-
-    Adding x to a sum s grows the square by x (x + 2 s): no second pass over the terms.
-    """
-    square = 0.0
-    for k in range(count):
-        first, last, weight = starts[reads[k]], starts[reads[k] + 1], h[k]
-        a, b, c, d = 0.0, 0.0, 0.0, 0.0  # four chains of additions, for none to wait for another
-        tail = first + (last - first) // 4 * 4
-        for at in range(first, tail, 4):
-            t0, t1, t2, t3 = terms[at], terms[at + 1], terms[at + 2], terms[at + 3]
-            x0, x1, x2, x3 = (
-                weight * values[at],
-                weight * values[at + 1],
-                weight * values[at + 2],
-                weight * values[at + 3],
-            )
-            s0, s1, s2, s3 = sums[t0], sums[t1], sums[t2], sums[t3]
-            a += x0 * (x0 + 2 * s0)
-            b += x1 * (x1 + 2 * s1)
-            c += x2 * (x2 + 2 * s2)
-            d += x3 * (x3 + 2 * s3)
-            sums[t0], sums[t1], sums[t2], sums[t3] = s0 + x0, s1 + x1, s2 + x2, s3 + x3
-        for at in range(tail, last):
-            x, s = weight * values[at], sums[terms[at]]
-            a += x * (x + 2 * s)
-            sums[terms[at]] = s + x
-        square += (a + b) + (c + d)
-    for k in range(count):
-        for at in range(starts[reads[k]], starts[reads[k] + 1]):
-            sums[terms[at]] = 0
-    return np.sqrt(square)
-
-
 @nb.njit(nb.float64(nb.int64, _I32, _F32, _in(nb.float32, 2), nb.float32[::1]), **_SUM)
 def _dense_length(count, reads, h, dense, total):  # type: ignore[no-untyped-def]
     """Length of the sum of dense rows."""
@@ -121,8 +87,10 @@ READERS = _arrays(_i8, _i64, _i32, _i64, _i32, _i8, _f32, _i64, _i32, _i64, _i64
 CANDIDATES = _arrays(_f32, _f32, _i32, _i32, _i32, _i64, _i64, _i32, _i64, (nb.float32, 2))
 BOUNDS = _arrays(_f32, _f32, (nb.float32, 2))  # by block: most worth, most trust, most of 1 / views present
 ITEMS = _arrays(_i64, _i32)  # starts, positions of the candidates an item names
-# S, most of S by block; words: starts, terms, values; dense; category, source, story, language
-READS = _arrays((nb.float32, 4), (nb.float32, 3), _i64, _i32, _f32, (nb.float32, 2), _i32, _i32, _i32, _i32)
+# by place: S, most of S by block, packed words, dense, (category, source, story, language)
+READS = nb.types.Tuple(
+    [*_arrays((nb.float32, 4), (nb.float32, 3)).types, WORDS, *_arrays((nb.float32, 2), (nb.int32, 2)).types]
+)
 # by place: best; reads, how much each counts; by term, by direction; by category, by source; by story: read, told;
 # by language; by candidate: followed, muted; by block: bound; sums of a block
 SCRATCH = _arrays(_f32, _i32, _f32, _f32, _f32, _f32, _f32, _u8, _i64, _i32, _f32, _f32, _f32, (nb.float32, 2))
@@ -144,13 +112,13 @@ def _spread(first, last, named, items, marks, mark):  # type: ignore[no-untyped-
 def _mark(reader, readers, tables, items, is_read, is_set, scratch):  # type: ignore[no-untyped-def]
     """What the reader knows, speaks, follows and does not want, set before judging and cleared behind it."""
     _, _, _, starts, place, kind, _, told_starts, told_story, update, follows, followed, mutes, muted = readers
-    story, language = tables[8], tables[9]
+    facts = tables[4]
     read, told, spoken = scratch[7], scratch[8], scratch[9]
     for event in range(starts[reader], starts[reader + 1]):
         at = place[event]
         if at >= 0 and is_read[kind[event]]:
-            spoken[language[at]] = spoken[language[at]] + 1 if is_set else 0
-            read[story[at]] = is_set
+            spoken[facts[at, 3]] = spoken[facts[at, 3]] + 1 if is_set else 0
+            read[facts[at, 2]] = is_set
     for alert in range(told_starts[reader], told_starts[reader + 1]):
         one = told_story[alert]
         told[one] = max(told[one], update[alert]) if is_set else -1
@@ -162,15 +130,14 @@ def _mark(reader, readers, tables, items, is_read, is_set, scratch):  # type: ig
 @nb.njit(nb.types.UniTuple(nb.float32, 3)(nb.int64, READS, SCRATCH), **_JIT)
 def _tastes(count, tables, scratch):  # type: ignore[no-untyped-def]
     """Weight of the reads by category and by source; of all, of the favourite category, of the favourite source."""
-    category, source = tables[6], tables[7]
-    reads, h, liked, outlet = scratch[1], scratch[2], scratch[5], scratch[6]
+    facts, reads, h, liked, outlet = tables[4], scratch[1], scratch[2], scratch[5], scratch[6]
     evidence, favourite, paper = np.float32(0), np.float32(0), np.float32(0)
     for k in range(count):
+        category, source = facts[reads[k], 0], facts[reads[k], 1]
         evidence += h[k]
-        liked[category[reads[k]]] += h[k]
-        outlet[source[reads[k]]] += h[k]
-        favourite = max(favourite, liked[category[reads[k]]])
-        paper = max(paper, outlet[source[reads[k]]])
+        liked[category] += h[k]
+        outlet[source] += h[k]
+        favourite, paper = max(favourite, liked[category]), max(paper, outlet[source])
     return evidence, favourite, paper
 
 
@@ -180,10 +147,10 @@ def _profile(reader, readers, tables, scratch):  # type: ignore[no-untyped-def]
     best, reads, h, sums, total = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
     count = _reads(readers[3][reader], readers[3][reader + 1], readers[4], readers[6], best, reads, h)
     evidence, favourite, paper = _tastes(count, tables, scratch)
-    words = _word_length(count, reads, h, tables[2], tables[3], tables[4], sums)
-    deep = _dense_length(count, reads, h, tables[5], total) if len(total) else 0.0
-    a = WORDS / np.float32(words) if words > 0 else np.float32(0)
-    b = DENSE / np.float32(deep) if deep > 1e-9 else np.float32(0)
+    words = word_length(count, reads, h, tables[2], sums)
+    deep = _dense_length(count, reads, h, tables[3], total) if len(total) else 0.0
+    a = WORD_SHARE / np.float32(words) if words > 0 else np.float32(0)
+    b = DENSE_SHARE / np.float32(deep) if deep > 1e-9 else np.float32(0)
     share = FULL_SHARE - FULL_SHARE / (evidence + np.float32(1))
     known = np.float32(1) / max(evidence, np.float32(1e-9))
     drawn = np.float32(1) / max(favourite, np.float32(1e-9))
@@ -210,7 +177,10 @@ def _bound(profile, tables, bounds, weights, scratch):  # type: ignore[no-untype
     for k in range(count):
         row, wide, deep = reads[k], a * h[k], b * h[k]
         for block in range(len(bound)):
-            bound[block] += wide * top[row, 0, block] + deep * top[row, 1, block]
+            bound[block] += wide * top[row, 0, block]
+        if deep:
+            for block in range(len(bound)):
+                bound[block] += deep * top[row, 1, block]
     zero = np.float32(0)
     for block in range(len(bound)):
         closest = _similarity(bound[block] * inverse[views, block], topic, share)
@@ -228,8 +198,10 @@ def _signals(block, profile, tables, candidates, blank, scratch):  # type: ignor
     for k in range(count):
         row, weight = reads[k], h[k]
         for lane in range(LANES):
-            sums[0, lane] += weight * S[row, block, 0, lane]
-            sums[1, lane] += weight * S[row, block, 1, lane]
+            sums[0, lane] += weight * S[block, row, 0, lane]
+        if b:
+            for lane in range(LANES):
+                sums[1, lane] += weight * S[block, row, 1, lane]
     one = np.float32(1)
     for lane in range(LANES):
         at = block * LANES + lane
@@ -245,16 +217,15 @@ def _signals(block, profile, tables, candidates, blank, scratch):  # type: ignor
 @nb.njit(nb.int8(nb.int64, nb.int64, READERS, CANDIDATES, nb.int64, SCRATCH), **_JIT)
 def _stands(at, reader, readers, candidates, window_us, scratch):  # type: ignore[no-untyped-def]
     """What keeps the candidate from the reader: NOTHING_NEW, ALREADY_READ, ALREADY_TOLD, or 0."""
-    _, _, _, _, story, update, published, language, _, _ = candidates
-    now, own = readers[1][reader], readers[2][reader]
-    read, told, spoken, muted = scratch[7], scratch[8], scratch[9], scratch[11]
-    if published[at] > now or published[at] <= now - window_us or muted[at] > 0:
+    story, published, language = candidates[4][at], candidates[6][at], candidates[7][at]
+    now = readers[1][reader]
+    if published > now or published <= now - window_us or scratch[11][at] > 0:
         return NOTHING_NEW
-    if language[at] != own and spoken[language[at]] < READS_OF_A_LANGUAGE:
+    if language != readers[2][reader] and scratch[9][language] < READS_OF_A_LANGUAGE:
         return NOTHING_NEW
-    if read[story[at]]:
+    if scratch[7][story]:
         return ALREADY_READ
-    return ALREADY_TOLD if told[story[at]] >= update[at] else np.int8(0)
+    return ALREADY_TOLD if scratch[8][story] >= candidates[5][at] else np.int8(0)
 
 
 @nb.njit(nb.int8(nb.int8, nb.int8), **_JIT)
@@ -274,22 +245,32 @@ def _highest(bound):  # type: ignore[no-untyped-def]
     return best
 
 
+@nb.njit(nb.int64(nb.float32[::1], nb.float32[:, ::1], WEIGHTS), **_JIT)
+def _total(base, sums, weights):  # type: ignore[no-untyped-def]
+    """Scores of the block's candidates from their signals, into row 3 of the sums."""
+    for lane in range(LANES):
+        sums[3, lane] = base[lane] + weights[0] * sums[0, lane] + weights[1] * sums[1, lane] + weights[2] * sums[2, lane]
+    return 0
+
+
 @nb.njit(nb.int8(nb.int64, PROFILE, READERS, READS, CANDIDATES, WEIGHTS, nb.int32, nb.int64, SCRATCH, FOUND), **_JIT)
 def _choose(reader, profile, readers, tables, candidates, weights, blank, window_us, scratch, found):  # type: ignore[no-untyped-def]
     """The best candidate left, into `found`; returns 0, or why there is none: the check the furthest one failed."""
     base, order, bound, sums = candidates[0], candidates[8], scratch[12], scratch[13]
-    best, best_step, reason = np.float32(-np.inf), -np.inf, NOTHING_NEW
+    best, best_step, reason, none = np.float32(-np.inf), -np.inf, NOTHING_NEW, np.float32(-np.inf)
     for _ in range(len(bound)):
         block = _highest(bound)
         if bound[block] + MARGIN < best:
             break
-        bound[block] = -np.inf
+        bound[block] = none
         _signals(block, profile, tables, candidates, blank, scratch)
-        for lane in range(LANES):
-            at = block * LANES + lane
-            total = base[at] + weights[0] * sums[0, lane] + weights[1] * sums[1, lane] + weights[2] * sums[2, lane]
-            if total + MARGIN < best or base[at] == -np.inf:
-                continue
+        _total(base[block * LANES : (block + 1) * LANES], sums, weights)
+        while True:
+            lane = _highest(sums[3])
+            total, at = sums[3, lane], block * LANES + lane
+            if total + MARGIN < best or total == none:
+                break
+            sums[3, lane] = none
             fails = _stands(at, reader, readers, candidates, window_us, scratch)
             if fails:
                 reason = _later(reason, fails)
@@ -300,15 +281,15 @@ def _choose(reader, profile, readers, tables, candidates, weights, blank, window
                 found[1][reader], found[2][reader] = order[at], total
                 for one in range(3):
                     found[3][reader, one] = sums[one, lane]
-    return np.int8(0) if best > -np.inf else reason
+    return np.int8(0) if best > none else reason
 
 
 @nb.njit(nb.void(nb.int64, READS, SCRATCH), **_JIT)
 def _forget(count, tables, scratch):  # type: ignore[no-untyped-def]
-    category, source, reads, liked, outlet = tables[6], tables[7], scratch[1], scratch[5], scratch[6]
+    facts, reads, liked, outlet = tables[4], scratch[1], scratch[5], scratch[6]
     for k in range(count):
-        liked[category[reads[k]]] = 0
-        outlet[source[reads[k]]] = 0
+        liked[facts[reads[k], 0]] = 0
+        outlet[facts[reads[k], 1]] = 0
 
 
 @nb.njit(nb.void(READERS, CANDIDATES, BOUNDS, ITEMS, READS, WEIGHTS, _U8, nb.int32, nb.int64, SCRATCH, FOUND), **_JIT)
@@ -316,6 +297,8 @@ def judge(readers, candidates, bounds, items, tables, weights, is_read, blank, w
     """Judge the readers whose verdict is 0 so far: verdict, chosen, score and signals go into `found`."""
     for reader in range(len(readers[0])):
         if readers[0][reader] == 0:
+            if reader + 1 < len(readers[0]):
+                fetch_ahead(readers[3][reader + 1], readers[3][reader + 2], readers[4], tables[2])
             _mark(reader, readers, tables, items, is_read, True, scratch)
             profile = _profile(reader, readers, tables, scratch)
             _bound(profile, tables, bounds, weights, scratch)

@@ -14,6 +14,8 @@ from recommender.rules import Judge, in_effect, placement
 from recommender.snapshot import Snapshot, shared_signals, trust
 from recommender.vectors import Vectors
 
+COMMON_TERMS = 65_536
+SAMPLED = 4_096  # articles that tell which terms are common
 USUAL_VALUE = 2  # where nobody judged: between the desk's "minor" and "fair"
 
 
@@ -29,6 +31,7 @@ class Pool:
     category: NDArray[np.int32]  # (m,)
     source_id: IntArray  # (m,) 0: none
     vectors: Vectors  # m of them
+    common: IntArray  # columns of words, the commonest in the archive first
     blank_category: int  # the number of "", -1 if no article is without
     languages: tuple[str, ...]  # by number
     categories: int  # how many there are
@@ -67,6 +70,7 @@ def pool(
         category=index.columns.category[rows],
         source_id=index.columns.source_id[rows],
         vectors=index.vectors(rows),
+        common=common_terms(index),
         blank_category=index.categories.find(""),
         languages=tuple(index.languages.name(number) for number in range(len(index.languages))),
         categories=len(index.categories),
@@ -81,6 +85,16 @@ def stories_of(index: ArticleIndex, article_ids: IntArray) -> IntArray:
         return -article_ids
     story = np.where(rows >= 0, index.columns.story_id[rows], 0)
     return np.asarray(np.where(story != 0, story, -article_ids))
+
+
+def common_terms(index: ArticleIndex) -> IntArray:
+    """Columns of words by how many of some thousand articles hold them, most first; columns none holds are absent."""
+    rows = np.flatnonzero(index.alive)
+    rows = rows[np.linspace(0, len(rows) - 1, min(SAMPLED, len(rows))).astype(np.int64)]
+    words = index.vectors(rows).words
+    held = np.bincount(words.indices, minlength=words.shape[1])
+    common = np.argsort(-held, kind="stable")[:COMMON_TERMS]
+    return common[held[common] > 0].astype(np.int64)
 
 
 def _leads(snapshot: Snapshot, rows: Rows) -> Rows:

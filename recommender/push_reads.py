@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from data.values import IntArray
 from recommender.index import ArticleIndex, Rows
 from recommender.push_similarity import LANES, Candidacy
+from recommender.push_words import PackedWords
 from recommender.vectors import Vectors
 
 BUDGET_BYTES = 400_000_000  # of the cosines and vectors kept at once
-WORDS_USUAL = 200  # of one article, for the budget alone
+WORD_BYTES = 800  # of one article, for the budget alone
 NO_ARTICLE, NOT_MET = -1, -2
 Places = NDArray[np.int32]
 
@@ -69,19 +70,19 @@ class ReadArticles:
     Memory: about 12 kB an article where there are 1,000 candidates, touched as articles are met.
     """
 
-    def __init__(self, archive: Archive, candidacy: Candidacy, stories: IntArray, budget: int = BUDGET_BYTES) -> None:
+    def __init__(
+        self, archive: Archive, candidacy: Candidacy, stories: IntArray, common: IntArray, budget: int = BUDGET_BYTES
+    ) -> None:
         self._archive, self._candidacy, self._stories = archive, candidacy, stories
-        blocks, rank = candidacy.blocks, candidacy.rank
-        each = blocks * (2 * LANES + 2) * 4 + rank * 4 + WORDS_USUAL * 8 + 24
+        blocks, rank, views = candidacy.blocks, candidacy.rank, candidacy.views
+        each = blocks * views * (LANES + 1) * 4 + rank * 4 + WORD_BYTES + 64
         self.most = max(budget // each, 1_024)
         # Zeros cost nothing until they are written.
-        self._S = np.zeros((self.most, blocks, 2, LANES), np.float32)
-        self._top = np.zeros((self.most, 2, blocks), np.float32)
-        self._starts = np.zeros(self.most + 1, np.int64)
-        self._terms, self._values = np.zeros(0, np.int32), np.zeros(0, np.float32)
+        self._S = np.zeros((blocks, self.most, views, LANES), np.float32)
+        self._top = np.zeros((self.most, views, blocks), np.float32)
+        self.words = PackedWords(self.most, common)
         self._dense = np.zeros((self.most, rank), np.float32)
-        self._category, self._source, self._story, self._language = (np.zeros(self.most, np.int32) for _ in range(4))
-        self.width = 0  # of the words
+        self._facts = np.zeros((self.most, 4), np.int32)  # category, source, story, language
         self._forget()
 
     def __len__(self) -> int:
@@ -91,17 +92,13 @@ class ReadArticles:
     @property
     def tables(self) -> tuple[Any, ...]:
         """The arrays as the kernel takes them."""
-        words = (self._starts, self._terms, self._values)
-        return (
-            *(self._S, self._top, *words, self._dense),
-            *(self._category, self._source, self._story, self._language),
-        )
+        return (self._S, self._top, self.words.table, self._dense, self._facts)
 
     @property
     def bytes_held(self) -> int:
         """Bytes in use; what is reserved and was never written is not counted."""
-        tables = self._S, self._top, self._dense
-        return self._count * sum(one[0].nbytes for one in tables) + self._terms.nbytes + self._values.nbytes
+        each = self._S[:, 0].nbytes + self._top[0].nbytes + self._dense[0].nbytes + self._facts[0].nbytes
+        return self._count * each + self.words.nbytes + self._keys.nbytes + self._at.nbytes
 
     def places(self, ids: IntArray) -> Places:
         """The place of each article (ids,), NO_ARTICLE where the archive holds none; at most `most` different ones."""
@@ -119,6 +116,7 @@ class ReadArticles:
 
     def _forget(self) -> None:
         self._count = self._met = 0
+        self.words.clear()
         self._keys, self._at = np.zeros(0, np.int64), np.zeros(0, np.int32)
         self._grow_table(4_096)
 
@@ -145,33 +143,17 @@ class ReadArticles:
             return
         vectors, facts = self._archive.vectors(rows), self._archive.facts(rows)
         words, part = vectors.words, slice(self._count, self._count + len(rows))
-        first = self._starts[self._count]
-        self._reserve(int(first) + words.nnz)
-        self._terms[first : first + words.nnz], self._values[first : first + words.nnz] = words.indices, words.data
-        self._starts[part.start : part.stop + 1] = first + words.indptr
-        self.width = max(self.width, words.shape[1])
-        if self._candidacy.rank:
-            self._dense[part] = 0 if vectors.dense is None else vectors.dense
         starts = np.ascontiguousarray(words.indptr, np.int64)
         terms, values = np.asarray(words.indices, np.int32), np.asarray(words.data, np.float32)
-        self._candidacy.products((starts, terms, values), self._dense[part], self._S[part], self._top[part])
+        self.words.append(part.start, starts, terms, values, words.shape[1])
+        if self._candidacy.rank:
+            self._dense[part] = 0 if vectors.dense is None else vectors.dense
+        self._candidacy.products((starts, terms, values), self._dense[part], part.start, self._S, self._top)
         place = np.searchsorted(self._stories, facts.story_id)
         known = np.append(self._stories, np.iinfo(np.int64).max)[place] == facts.story_id
-        self._story[part] = np.where(known, place, len(self._stories))
-        self._category[part], self._source[part] = facts.category, facts.source_id
-        self._language[part] = facts.language
+        story = np.where(known, place, len(self._stories))
+        self._facts[part] = np.stack([facts.category, facts.source_id, story, facts.language], axis=1)
         self._count = part.stop
-
-    def _reserve(self, wanted: int) -> None:
-        if wanted > len(self._terms):
-            size = max(wanted, 2 * len(self._terms))
-            self._terms, self._values = _longer(self._terms, size), _longer(self._values, size)
-
-
-def _longer(values: NDArray[Any], size: int) -> NDArray[Any]:
-    made = np.zeros(size, values.dtype)
-    made[: len(values)] = values
-    return made
 
 
 _IDS, _AT = nb.types.Array(nb.int64, 1, "C", readonly=True), nb.types.Array(nb.int32, 1, "C", readonly=True)

@@ -12,7 +12,7 @@ from scipy import sparse
 from data.values import FloatArray
 from recommender.vectors import Vectors
 
-LANES = 32  # candidates side by side in memory: two cache lines
+LANES = 16  # candidates side by side in memory: one cache line
 DENSE_AT_ONCE = 4  # rows a pass of the dense product works on
 HEAVY_SHARE = 16  # a term that more than 1/16 of the candidates hold is added as a whole row
 
@@ -21,7 +21,7 @@ _F32_2D, _F32_3D, _F32_4D = (nb.types.Array(nb.float32, ndim, "C", readonly=True
 
 
 class Candidacy:
-    """The candidates' vectors laid out for many inner products; `S` rows are (blocks x 2 views x LANES)."""
+    """The candidates' vectors laid out for many inner products."""
 
     def __init__(self, vectors: Vectors) -> None:
         count = len(vectors)
@@ -38,6 +38,7 @@ class Candidacy:
         self._rows, self._weights = by_term.indices.astype(np.int32), by_term.data
         dense = np.zeros((count, 0), np.float32) if vectors.dense is None else vectors.dense
         self.rank = dense.shape[1]
+        self.views = 2 if self.rank else 1
         padded = np.zeros((self.width, self.rank), np.float32)
         padded[:count] = dense
         # Block by block: in one array of width columns, a block's lanes would share a few cache sets.
@@ -47,33 +48,32 @@ class Candidacy:
         self.present[0, :count] = np.diff(vectors.words.indptr) > 0
         self.present[1, :count] = dense.any(axis=1)
 
-    def products(self, words: Any, dense: FloatArray, S: FloatArray, top: FloatArray) -> None:
+    def products(self, words: Any, dense: FloatArray, place: int, S: FloatArray, top: FloatArray) -> None:
         """Inner products of texts with every candidate, by words and by direction.
 
-        The texts' `words` are CSR (starts, terms, values), `dense` is (texts x rank). Written into S (texts x blocks
-        x 2 x LANES) and their highest by block into top (texts x 2 x blocks). A text's products do not depend on the
-        texts beside it.
+        The texts' `words` are CSR (starts, terms, values), `dense` is (texts x rank). From `place` on they are written
+        into S (blocks x places x views x LANES) and their highest by block into top (places x views x blocks). A
+        text's products do not depend on the texts beside it.
         """
-        _word_products(*words, self._heavy_of, self._heavy, self._starts, self._rows, self._weights, S)
+        count = len(words[0]) - 1
+        _word_products(*words, self._heavy_of, self._heavy, self._starts, self._rows, self._weights, place, S)
         if self.rank:
-            padded = np.zeros((-(-len(S) // DENSE_AT_ONCE) * DENSE_AT_ONCE, self.rank), np.float32)
-            padded[: len(S)] = dense
-            _dense_products(padded, self._dense, S)
-        else:
-            S[:, :, 1] = 0
-        _highest_by_block(S, top)
+            padded = np.zeros((-(-count // DENSE_AT_ONCE) * DENSE_AT_ONCE, self.rank), np.float32)
+            padded[:count] = dense
+            _dense_products(padded, count, self._dense, place, S)
+        _highest_by_block(place, place + count, S, top)
 
 
 _S = nb.float32[:, :, :, ::1]
 
 
 @nb.njit(
-    nb.void(_I64, _I32, _F32, _I32, _F32_2D, _I64, _I32, _F32, _S),
+    nb.void(_I64, _I32, _F32, _I32, _F32_2D, _I64, _I32, _F32, nb.int64, _S),
     cache=True,
     nogil=True,
     fastmath={"contract"},
 )
-def _word_products(starts, terms, weights, heavy_of, heavy, begin, rows, values, S):  # type: ignore[no-untyped-def]
+def _word_products(starts, terms, weights, heavy_of, heavy, begin, rows, values, first, S):  # type: ignore[no-untyped-def]
     width = heavy.shape[1]
     total = np.zeros(width, np.float32)
     for text in range(len(starts) - 1):
@@ -89,17 +89,17 @@ def _word_products(starts, terms, weights, heavy_of, heavy, begin, rows, values,
             else:
                 for at in range(begin[term], begin[term + 1]):
                     total[rows[at]] += weight * values[at]
-        for block in range(S.shape[1]):
-            for lane in range(32):
-                S[text, block, 0, lane] = total[block * 32 + lane]
+        for block in range(len(S)):
+            for lane in range(LANES):
+                S[block, first + text, 0, lane] = total[block * LANES + lane]
 
 
-@nb.njit(nb.void(_F32_2D, _F32_3D, _S), cache=True, nogil=True, fastmath={"contract"})
-def _dense_products(texts, candidates, S):  # type: ignore[no-untyped-def]
-    """texts (4k x r) with candidates (blocks x r x 32), four texts and four directions a pass."""
+@nb.njit(nb.void(_F32_2D, nb.int64, _F32_3D, nb.int64, _S), cache=True, nogil=True, fastmath={"contract"})
+def _dense_products(texts, count, candidates, first, S):  # type: ignore[no-untyped-def]
+    """texts (4k x r) with candidates (blocks x r x LANES), four texts and four directions a pass."""
     rank, tail = texts.shape[1], texts.shape[1] % 4
-    sums = np.zeros((4, 32), np.float32)
-    for block in range(S.shape[1]):
+    sums = np.zeros((4, LANES), np.float32)
+    for block in range(len(S)):
         mine = candidates[block]
         for text in range(0, len(texts), 4):
             sums[:] = 0
@@ -107,25 +107,27 @@ def _dense_products(texts, candidates, S):  # type: ignore[no-untyped-def]
                 for one in range(4):
                     a, b = texts[text + one, k], texts[text + one, k + 1]
                     c, d = texts[text + one, k + 2], texts[text + one, k + 3]
-                    for lane in range(32):
+                    for lane in range(LANES):
                         sums[one, lane] += (
                             a * mine[k, lane] + b * mine[k + 1, lane] + c * mine[k + 2, lane] + d * mine[k + 3, lane]
                         )
             for k in range(rank - tail, rank):
                 for one in range(4):
-                    for lane in range(32):
+                    for lane in range(LANES):
                         sums[one, lane] += texts[text + one, k] * mine[k, lane]
-            for one in range(min(4, len(S) - text)):
-                for lane in range(32):
-                    S[text + one, block, 1, lane] = sums[one, lane]
+            for one in range(min(4, count - text)):
+                for lane in range(LANES):
+                    S[block, first + text + one, 1, lane] = sums[one, lane]
 
 
-@nb.njit(nb.void(_F32_4D, nb.float32[:, :, ::1]), cache=True, nogil=True, fastmath={"reassoc", "nnan"})
-def _highest_by_block(S, top):  # type: ignore[no-untyped-def]
-    for text in range(len(S)):
-        for block in range(S.shape[1]):
-            for view in range(2):
-                most = S[text, block, view, 0]
-                for lane in range(1, 32):
-                    most = max(most, S[text, block, view, lane])
+@nb.njit(
+    nb.void(nb.int64, nb.int64, _F32_4D, nb.float32[:, :, ::1]), cache=True, nogil=True, fastmath={"reassoc", "nnan"}
+)
+def _highest_by_block(first, last, S, top):  # type: ignore[no-untyped-def]
+    for block in range(len(S)):
+        for text in range(first, last):
+            for view in range(S.shape[2]):
+                most = S[block, text, view, 0]
+                for lane in range(1, LANES):
+                    most = max(most, S[block, text, view, lane])
                 top[text, view, block] = most
