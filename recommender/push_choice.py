@@ -70,7 +70,13 @@ class Chooser:
         own = self._own_languages(block.readers)
         for part in _parts(block.histories.indptr, self._reads.most):
             history = _past(block.histories, part, self.at_us)
-            arrays = (block.send_at_us[part], own[part], *history[:1], self._reads.places(history[1]), *history[2:])
+            arrays = (
+                _writable(block.send_at_us[part], np.int64),
+                own[part],
+                *history[:1],
+                self._reads.places(history[1]),
+                *history[2:],
+            )
             listed = [(starts[part.start : part.stop + 1], *more) for starts, *more in (told, followed, muted)]
             readers = (verdict[part], *arrays, *(one for each in listed for one in each))
             self._judge(readers, (verdict[part], chosen[part], score[part], personal[part]))
@@ -231,10 +237,15 @@ def _past(histories: Histories, part: slice, at_us: int) -> tuple[Any, ...]:
     """The events of some readers: starts, article, kind and how much each counts at `at_us`."""
     starts = histories.indptr[part.start : part.stop + 1]
     events = slice(int(starts[0]), int(starts[-1]))
-    kind = np.ascontiguousarray(histories.kind[events], np.int8)
+    kind = _writable(histories.kind[events], np.int8)
     weight = np.empty(len(kind), np.float32)
     dwell_s = np.ascontiguousarray(histories.dwell_s[events], np.float32)
     at = np.ascontiguousarray(histories.at_us[events], np.int64)
     weigh(kind, at, dwell_s, at_us, HALF_LIFE_H * HOUR_US, _KIND_WEIGHT, weight)
     article = np.ascontiguousarray(histories.article_id[events], np.int64)
     return np.ascontiguousarray(starts - starts[0]), article, kind, weight
+
+
+def _writable(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """The kernel takes writable arrays alone; what came from another machine is not."""
+    return np.require(values, dtype, ["C", "W"])

@@ -249,7 +249,9 @@ def _highest(bound):  # type: ignore[no-untyped-def]
 def _total(base, sums, weights):  # type: ignore[no-untyped-def]
     """Scores of the block's candidates from their signals, into row 3 of the sums."""
     for lane in range(LANES):
-        sums[3, lane] = base[lane] + weights[0] * sums[0, lane] + weights[1] * sums[1, lane] + weights[2] * sums[2, lane]
+        sums[3, lane] = (
+            base[lane] + weights[0] * sums[0, lane] + weights[1] * sums[1, lane] + weights[2] * sums[2, lane]
+        )
     return 0
 
 

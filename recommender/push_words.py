@@ -26,7 +26,10 @@ _I32, _I64, _F32, _U16 = (
 )
 # by place: where its terms are, its scale; 16-bit terms, then values; other terms and values
 WORDS = nb.types.Tuple(
-    [nb.types.Array(dtype, ndim, "C") for dtype, ndim in ((nb.int64, 2), (nb.float32, 1), (nb.uint16, 1), (nb.int32, 1), (nb.float32, 1))]
+    [
+        nb.types.Array(dtype, ndim, "C")
+        for dtype, ndim in ((nb.int64, 2), (nb.float32, 1), (nb.uint16, 1), (nb.int32, 1), (nb.float32, 1))
+    ]
 )
 
 

@@ -28,7 +28,26 @@ from recommender.snapshot import Snapshot
 
 HOUR_US = 3_600_000_000
 NOW_US = 1_772_452_800_000_000
-WORDS = ["tariff", "steel", "car", "flood", "river", "rain", "opera", "stage", "song", "match", "goal", "coach", "bank", "rate", "price", "vote", "law", "court"]
+WORDS = [
+    "tariff",
+    "steel",
+    "car",
+    "flood",
+    "river",
+    "rain",
+    "opera",
+    "stage",
+    "song",
+    "match",
+    "goal",
+    "coach",
+    "bank",
+    "rate",
+    "price",
+    "vote",
+    "law",
+    "court",
+]
 POLICY = Policy(daily_cap=3, min_gap_s=7_200, holdout_share=0.05, min_news_value=1, max_candidates=60)
 BAR = 0.45
 
