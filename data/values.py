@@ -112,7 +112,7 @@ class ReaderRow:
 
 @dataclass(frozen=True, slots=True)
 class ReaderColumns:
-    """Many readers' choices, an array a field: row i of each is reader i. Lists are kept only where one is not empty."""
+    """Many readers' choices, an array a field; row i of each is reader i. Empty lists are left out."""
 
     id: IntArray  # (n,)
     key: Sequence[str]  # n of them

@@ -12,17 +12,16 @@ from data.wire import EVENT_KINDS
 from recommender.columns import base, fold_name
 from recommender.profile import HALF_LIFE_H, KIND_WEIGHT
 from recommender.push import READ_KINDS, Block, Candidates, Verdicts
-from recommender.push_kernel import judge, weigh
+from recommender.push_kernel import compiled_for, judge, weigh
 from recommender.push_pool import Pool
 from recommender.push_reads import BUDGET_BYTES, Archive, ReadArticles
 from recommender.push_similarity import LANES, Candidacy
 from recommender.segment import SUBJECT
-from recommender.signals import HOUR_US, SIGNALS
+from recommender.signals import HALF_CLOSE, HOUR_US, SIGNALS
 
 PERSONAL = ("similarity", "source", "breadth")  # the signals that differ by reader
 _KIND_WEIGHT = np.array([KIND_WEIGHT.get(kind, 0.0) for kind in EVENT_KINDS])
 _IS_READ = np.array([kind in READ_KINDS for kind in EVENT_KINDS], np.uint8)
-_NONE = np.zeros(0, np.intp)
 
 
 class Chooser:
@@ -34,6 +33,8 @@ class Chooser:
     def __init__(
         self, archive: Archive, pool: Pool, weights: Mapping[str, float], at_us: int, *, budget: int = BUDGET_BYTES
     ) -> None:
+        if not np.allclose(compiled_for(), (LANES, HALF_CLOSE, SUBJECT.words, SUBJECT.dense), rtol=1e-6, atol=0):
+            raise RuntimeError("the compiled plan is of another version; delete recommender/__pycache__/push_*.nb?")
         self.pool, self.weights, self.at_us = (
             pool,
             {name: np.float32(weights.get(name, 0.0)) for name in SIGNALS},
@@ -49,7 +50,7 @@ class Chooser:
         self._candidates = _candidate_arrays(pool, self._order, worth, self._stories, candidacy)
         self._bounds = _bounds(self._candidates)
         self._items = Items(pool.candidates, self._order)
-        self._fixed = _fixed_scratch(pool, self._stories, candidacy, self._candidates)
+        self._fixed = _fixed_scratch(pool, self._stories, candidacy)
         self._growing = (np.zeros(0, np.float32),) * 3
         self._language = {name: number for number, name in reversed(list(enumerate(pool.languages)))}
 
@@ -196,9 +197,7 @@ def _bounds(candidates: tuple[Any, ...]) -> tuple[Any, ...]:
     return worth.reshape(-1, LANES).max(axis=1), trust.reshape(-1, LANES).max(axis=1), np.ascontiguousarray(blocks)
 
 
-def _fixed_scratch(
-    pool: Pool, stories: IntArray, candidacy: Candidacy, candidates: tuple[Any, ...]
-) -> tuple[NDArray[Any], ...]:
+def _fixed_scratch(pool: Pool, stories: IntArray, candidacy: Candidacy) -> tuple[NDArray[Any], ...]:
     return (
         np.zeros(candidacy.rank, np.float32),
         np.zeros(pool.categories + 1, np.float32),

@@ -4,11 +4,13 @@ One reader at a time, all scratch reset behind it, so a reader ends the same alo
 in blocks of LANES by what they are worth to everybody; a block is looked at only while its bound can still win.
 """
 
+from typing import Any
+
 import numba as nb
 import numpy as np
 
 from recommender.push_similarity import LANES
-from recommender.push_words import WORDS, fetch_ahead, word_length
+from recommender.push_words import WORDS, word_length
 from recommender.ranking import SCORE_STEP
 from recommender.segment import SUBJECT
 from recommender.signals import HALF_CLOSE
@@ -16,6 +18,7 @@ from recommender.signals import HALF_CLOSE
 MARGIN = np.float32(1e-5)  # float32 sums may pass a bound by less than this
 FULL_SHARE = np.float32(0.8)  # of a similarity that texts make, where many reads stand behind it
 NOTHING_NEW, ALREADY_READ, ALREADY_TOLD = np.int8(10), np.int8(7), np.int8(8)  # push.Verdict
+_RANK = np.array([0, 0, 0, 0, 0, 0, 0, 2, 3, 0, 1], np.int8)  # by verdict: the later the check, the higher
 READS_OF_A_LANGUAGE = 2  # one may be a slip of the finger
 _STEP, _HALF = float(SCORE_STEP), np.float32(HALF_CLOSE)
 WORD_SHARE, DENSE_SHARE = np.float32(SUBJECT.words), np.float32(SUBJECT.dense)
@@ -27,8 +30,8 @@ def _in(dtype, ndim=1):  # type: ignore[no-untyped-def]
 
 
 _I8, _I32, _I64, _F32, _U8 = (_in(one) for one in (nb.int8, nb.int32, nb.int64, nb.float32, nb.uint8))
-_JIT = {"cache": True, "nogil": True, "fastmath": {"contract"}}
-_SUM = {"cache": True, "nogil": True, "fastmath": {"contract", "reassoc"}}
+_JIT: Any = {"cache": True, "nogil": True, "fastmath": {"contract"}}
+_SUM: Any = {"cache": True, "nogil": True, "fastmath": {"contract", "reassoc"}}
 
 
 @nb.njit(nb.void(_I8, _I64, _F32, nb.int64, nb.float64, _in(nb.float64), nb.float32[::1]), **_JIT)
@@ -231,9 +234,7 @@ def _stands(at, reader, readers, candidates, window_us, scratch):  # type: ignor
 @nb.njit(nb.int8(nb.int8, nb.int8), **_JIT)
 def _later(reason, other):  # type: ignore[no-untyped-def]
     """The one of two checks that comes later."""
-    if reason == ALREADY_TOLD or other == ALREADY_TOLD:
-        return ALREADY_TOLD
-    return ALREADY_READ if reason == ALREADY_READ or other == ALREADY_READ else NOTHING_NEW
+    return reason if _RANK[reason] >= _RANK[other] else other
 
 
 @nb.njit(nb.int64(nb.float32[::1]), **_JIT)
@@ -299,8 +300,6 @@ def judge(readers, candidates, bounds, items, tables, weights, is_read, blank, w
     """Judge the readers whose verdict is 0 so far: verdict, chosen, score and signals go into `found`."""
     for reader in range(len(readers[0])):
         if readers[0][reader] == 0:
-            if reader + 1 < len(readers[0]):
-                fetch_ahead(readers[3][reader + 1], readers[3][reader + 2], readers[4], tables[2])
             _mark(reader, readers, tables, items, is_read, True, scratch)
             profile = _profile(reader, readers, tables, scratch)
             _bound(profile, tables, bounds, weights, scratch)
@@ -309,3 +308,9 @@ def judge(readers, candidates, bounds, items, tables, weights, is_read, blank, w
             )
             _forget(profile[0], tables, scratch)
             _mark(reader, readers, tables, items, is_read, False, scratch)
+
+
+@nb.njit(nb.types.UniTuple(nb.float64, 4)(), **_JIT)
+def compiled_for():  # type: ignore[no-untyped-def]
+    """What of other files is part of the compiled code: a cache made for other values must not be used."""
+    return float(LANES), float(_HALF), float(WORD_SHARE), float(DENSE_SHARE)

@@ -13,11 +13,11 @@ from data.values import FloatArray
 from recommender.vectors import Vectors
 
 LANES = 16  # candidates side by side in memory: one cache line
-DENSE_AT_ONCE = 4  # rows a pass of the dense product works on
+DENSE_AT_ONCE = 64  # texts in one product, always: of another shape a product may differ in its last bit
 HEAVY_SHARE = 16  # a term that more than 1/16 of the candidates hold is added as a whole row
 
 _I32, _I64, _F32 = (nb.types.Array(dtype, 1, "C", readonly=True) for dtype in (nb.int32, nb.int64, nb.float32))
-_F32_2D, _F32_3D, _F32_4D = (nb.types.Array(nb.float32, ndim, "C", readonly=True) for ndim in (2, 3, 4))
+_F32_2D, _F32_4D = (nb.types.Array(nb.float32, ndim, "C", readonly=True) for ndim in (2, 4))
 
 
 class Candidacy:
@@ -39,11 +39,8 @@ class Candidacy:
         dense = np.zeros((count, 0), np.float32) if vectors.dense is None else vectors.dense
         self.rank = dense.shape[1]
         self.views = 2 if self.rank else 1
-        padded = np.zeros((self.width, self.rank), np.float32)
-        padded[:count] = dense
-        # Block by block: in one array of width columns, a block's lanes would share a few cache sets.
-        blocks = padded.reshape(self.blocks, LANES, self.rank)
-        self._dense = np.ascontiguousarray(blocks.transpose(0, 2, 1))
+        self._dense = np.zeros((self.rank, self.width), np.float32)
+        self._dense[:, :count] = dense.T
         self.present = np.zeros((2, self.width), np.float32)
         self.present[0, :count] = np.diff(vectors.words.indptr) > 0
         self.present[1, :count] = dense.any(axis=1)
@@ -58,9 +55,11 @@ class Candidacy:
         count = len(words[0]) - 1
         _word_products(*words, self._heavy_of, self._heavy, self._starts, self._rows, self._weights, place, S)
         if self.rank:
-            padded = np.zeros((-(-count // DENSE_AT_ONCE) * DENSE_AT_ONCE, self.rank), np.float32)
-            padded[:count] = dense
-            _dense_products(padded, count, self._dense, place, S)
+            some = np.zeros((DENSE_AT_ONCE, self.rank), np.float32)
+            for first in range(0, count, DENSE_AT_ONCE):
+                part = dense[first : first + DENSE_AT_ONCE]
+                some[: len(part)], some[len(part) :] = part, 0
+                _put_dense(some @ self._dense, len(part), place + first, S)
         _highest_by_block(place, place + count, S, top)
 
 
@@ -94,30 +93,12 @@ def _word_products(starts, terms, weights, heavy_of, heavy, begin, rows, values,
                 S[block, first + text, 0, lane] = total[block * LANES + lane]
 
 
-@nb.njit(nb.void(_F32_2D, nb.int64, _F32_3D, nb.int64, _S), cache=True, nogil=True, fastmath={"contract"})
-def _dense_products(texts, count, candidates, first, S):  # type: ignore[no-untyped-def]
-    """texts (4k x r) with candidates (blocks x r x LANES), four texts and four directions a pass."""
-    rank, tail = texts.shape[1], texts.shape[1] % 4
-    sums = np.zeros((4, LANES), np.float32)
+@nb.njit(nb.void(_F32_2D, nb.int64, nb.int64, _S), cache=True, nogil=True)
+def _put_dense(products, count, first, S):  # type: ignore[no-untyped-def]
     for block in range(len(S)):
-        mine = candidates[block]
-        for text in range(0, len(texts), 4):
-            sums[:] = 0
-            for k in range(0, rank - tail, 4):
-                for one in range(4):
-                    a, b = texts[text + one, k], texts[text + one, k + 1]
-                    c, d = texts[text + one, k + 2], texts[text + one, k + 3]
-                    for lane in range(LANES):
-                        sums[one, lane] += (
-                            a * mine[k, lane] + b * mine[k + 1, lane] + c * mine[k + 2, lane] + d * mine[k + 3, lane]
-                        )
-            for k in range(rank - tail, rank):
-                for one in range(4):
-                    for lane in range(LANES):
-                        sums[one, lane] += texts[text + one, k] * mine[k, lane]
-            for one in range(min(4, count - text)):
-                for lane in range(LANES):
-                    S[block, first + text + one, 1, lane] = sums[one, lane]
+        for text in range(count):
+            for lane in range(LANES):
+                S[block, first + text, 1, lane] = products[text, block * LANES + lane]
 
 
 @nb.njit(

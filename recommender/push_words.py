@@ -9,8 +9,6 @@ from typing import Any
 
 import numba as nb
 import numpy as np
-from llvmlite import ir
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from data.values import FloatArray, IntArray
@@ -111,36 +109,6 @@ def _pack(starts, terms, values, number, shorts, longs, place, table):  # type: 
                 longs += 1
         mine[4] = longs - mine[3]
     return shorts, longs
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _prefetch(typing, array, index):  # type: ignore[no-untyped-def]
-    """Have the processor bring array[index] near; no bounds are looked at, nothing is read."""
-
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        given = context.make_array(signature.args[0])(context, builder, arguments[0])
-        small, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [pointer, small, small, small])
-        fetch = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
-        address = builder.bitcast(builder.gep(given.data, [arguments[1]]), pointer)
-        builder.call(fetch, [address, small(0), small(3), small(1)])
-        return context.get_dummy_value()
-
-    return nb.void(array, nb.intp), generate
-
-
-@nb.njit(nb.void(nb.int64, nb.int64, _I32, WORDS), **PACKED)
-def fetch_ahead(first, last, places, table):  # type: ignore[no-untyped-def]
-    """Have the words of these events' articles brought near: they are what a reader waits for most."""
-    at, _, short, rest, weights = table
-    for event in range(first, last):
-        place = places[event]
-        if place >= 0:
-            for one in range(at[place, 0], at[place, 0] + 2 * at[place, 1], 32):
-                _prefetch(short, one)
-            for one in range(at[place, 3], at[place, 3] + at[place, 4], 16):
-                _prefetch(rest, one)
-                _prefetch(weights, one)
 
 
 @nb.njit(nb.void(nb.int64, nb.float32, WORDS, nb.float32[::1]), **PACKED)

@@ -1,34 +1,22 @@
 """One contract for mapping over blocks, held by the map in process and by the one on Dask."""
 
+import sys
 import time
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from cloudpickle import register_pickle_by_value
 
 from data.errors import BlockFailed, InvalidSettings
 from recommender.scale import InProcess, Mapper, mapper
 
 
-@pytest.fixture(scope="session")
-def dask_address() -> Iterator[str]:
-    """A cluster of two workers on this machine, for the tests of this run."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from distributed import LocalCluster
-
-        cluster = LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, host="127.0.0.1", dashboard_address=None, protocol="tcp"
-        )
-    yield cluster.scheduler_address
-    cluster.close()
-
-
 @pytest.fixture(params=["in process", "dask"])
 def over(request: pytest.FixtureRequest) -> Iterator[Mapper]:
     address = None if request.param == "in process" else request.getfixturevalue("dask_address")
+    register_pickle_by_value(sys.modules[__name__])  # the workers cannot import a test
     with mapper(address) as made:
         yield made
 
