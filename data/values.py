@@ -162,13 +162,26 @@ class ReaderColumns:
     def take(self, rows: NDArray[np.intp]) -> "ReaderColumns":
         """These readers alone, in this order."""
         place = {int(row): i for i, row in enumerate(rows)} if any(getattr(self, name) for name in CHOICES) else {}
-        lists = {
-            name: {place[row]: found for row, found in getattr(self, name).items() if row in place} for name in CHOICES
-        }
-        arrays = ("id", "zone", "language", "push", "quiet_from_s", "quiet_until_s", "daily_cap")
-        changed = {name: getattr(self, name)[rows] for name in arrays}
-        key = [self.key[int(row)] for row in rows]
-        return replace(self, key=key, **changed, **lists)
+        return replace(
+            self,
+            id=self.id[rows],
+            key=[self.key[int(row)] for row in rows],
+            zone=self.zone[rows],
+            language=self.language[rows],
+            push=self.push[rows],
+            quiet_from_s=self.quiet_from_s[rows],
+            quiet_until_s=self.quiet_until_s[rows],
+            daily_cap=self.daily_cap[rows],
+            followed_topics=_taken(self.followed_topics, place),
+            muted_topics=_taken(self.muted_topics, place),
+            muted_sources=_taken(self.muted_sources, place),
+            followed_stories=_taken(self.followed_stories, place),
+            muted_stories=_taken(self.muted_stories, place),
+        )
+
+
+def _taken(lists: Mapping[int, tuple[str, ...]], place: Mapping[int, int]) -> dict[int, tuple[str, ...]]:
+    return {place[row]: found for row, found in lists.items() if row in place}
 
 
 CHOICES = ("followed_topics", "muted_topics", "muted_sources", "followed_stories", "muted_stories")

@@ -25,10 +25,11 @@ WORD_SHARE, DENSE_SHARE = np.float32(SUBJECT.words), np.float32(SUBJECT.dense)
 AFFINITY_PRIOR = np.float32(2.0)
 
 
-def _in(dtype, ndim=1):  # type: ignore[no-untyped-def]
+def _in(dtype: Any, ndim: int = 1) -> Any:
     return nb.types.Array(dtype, ndim, "C", readonly=True)
 
 
+_types: Any = nb.types
 _I8, _I32, _I64, _F32, _U8 = (_in(one) for one in (nb.int8, nb.int32, nb.int64, nb.float32, nb.uint8))
 _JIT: Any = {"cache": True, "nogil": True, "fastmath": {"contract"}}
 _SUM: Any = {"cache": True, "nogil": True, "fastmath": {"contract", "reassoc"}}
@@ -77,9 +78,9 @@ def _dense_length(count, reads, h, dense, total):  # type: ignore[no-untyped-def
     return np.sqrt(square)
 
 
-def _arrays(*kinds):  # type: ignore[no-untyped-def]
+def _arrays(*kinds: Any) -> Any:
     """A tuple of writable arrays, each (dtype, axes)."""
-    return nb.types.Tuple([nb.types.Array(dtype, ndim, "C") for dtype, ndim in kinds])
+    return _types.Tuple([nb.types.Array(dtype, ndim, "C") for dtype, ndim in kinds])
 
 
 _i8, _i32, _i64, _f32, _u8 = ((one, 1) for one in (nb.int8, nb.int32, nb.int64, nb.float32, nb.uint8))
@@ -91,15 +92,15 @@ CANDIDATES = _arrays(_f32, _f32, _i32, _i32, _i32, _i64, _i64, _i32, _i64, (nb.f
 BOUNDS = _arrays(_f32, _f32, (nb.float32, 2))  # by block: most worth, most trust, most of 1 / views present
 ITEMS = _arrays(_i64, _i32)  # starts, positions of the candidates an item names
 # by place: S, most of S by block, packed words, dense, (category, source, story, language)
-READS = nb.types.Tuple(
+READS = _types.Tuple(
     [*_arrays((nb.float32, 4), (nb.float32, 3)).types, WORDS, *_arrays((nb.float32, 2), (nb.int32, 2)).types]
 )
 # by place: best; reads, how much each counts; by term, by direction; by category, by source; by story: read, told;
 # by language; by candidate: followed, muted; by block: bound; sums of a block
 SCRATCH = _arrays(_f32, _i32, _f32, _f32, _f32, _f32, _f32, _u8, _i64, _i32, _f32, _f32, _f32, (nb.float32, 2))
 FOUND = _arrays(_i8, _i64, _f32, (nb.float32, 2))  # verdict, chosen, score, (similarity, source, breadth)
-PROFILE = nb.types.Tuple([nb.int64, *[nb.float32] * 7, nb.int64])
-WEIGHTS = nb.types.UniTuple(nb.float32, 3)  # of similarity, source, breadth
+PROFILE = _types.Tuple([nb.int64, *[nb.float32] * 7, nb.int64])
+WEIGHTS = _types.UniTuple(nb.float32, 3)  # of similarity, source, breadth
 
 
 @nb.njit(nb.void(nb.int64, nb.int64, nb.int32[::1], ITEMS, nb.float32[::1], nb.float32), **_JIT)
@@ -130,7 +131,7 @@ def _mark(reader, readers, tables, items, is_read, is_set, scratch):  # type: ig
     _spread(mutes[reader], mutes[reader + 1], muted, items, scratch[11], mark)
 
 
-@nb.njit(nb.types.UniTuple(nb.float32, 3)(nb.int64, READS, SCRATCH), **_JIT)
+@nb.njit(_types.UniTuple(nb.float32, 3)(nb.int64, READS, SCRATCH), **_JIT)
 def _tastes(count, tables, scratch):  # type: ignore[no-untyped-def]
     """Weight of the reads by category and by source; of all, of the favourite category, of the favourite source."""
     facts, reads, h, liked, outlet = tables[4], scratch[1], scratch[2], scratch[5], scratch[6]
@@ -196,7 +197,8 @@ def _signals(block, profile, tables, candidates, blank, scratch):  # type: ignor
     """Similarity, source and breadth of the block's candidates, into rows 0 to 2 of the sums."""
     count, a, b, share, known, drawn, paper, _, views = profile
     _, trust, category, source, _, _, _, _, _, inverse = candidates
-    S, reads, h, liked, outlet, followed, sums = (tables[0], *scratch[1:3], *scratch[5:7], scratch[10], scratch[13])
+    S, reads, h, liked, outlet = tables[0], scratch[1], scratch[2], scratch[5], scratch[6]
+    followed, sums = scratch[10], scratch[13]
     sums[:] = 0
     for k in range(count):
         row, weight = reads[k], h[k]
@@ -310,7 +312,7 @@ def judge(readers, candidates, bounds, items, tables, weights, is_read, blank, w
             _mark(reader, readers, tables, items, is_read, False, scratch)
 
 
-@nb.njit(nb.types.UniTuple(nb.float64, 4)(), **_JIT)
+@nb.njit(_types.UniTuple(nb.float64, 4)(), **_JIT)
 def compiled_for():  # type: ignore[no-untyped-def]
     """What of other files is part of the compiled code: a cache made for other values must not be used."""
     return float(LANES), float(_HALF), float(WORD_SHARE), float(DENSE_SHARE)

@@ -98,7 +98,7 @@ class ReadArticles:
     def bytes_held(self) -> int:
         """Bytes in use; what is reserved and was never written is not counted."""
         each = self._S[:, 0].nbytes + self._top[0].nbytes + self._dense[0].nbytes + self._facts[0].nbytes
-        return self._count * each + self.words.nbytes + self._keys.nbytes + self._at.nbytes
+        return int(self._count * each) + self.words.nbytes + self._keys.nbytes + self._at.nbytes
 
     def places(self, ids: IntArray) -> Places:
         """The place of each article (ids,), NO_ARTICLE where the archive holds none; at most `most` different ones."""

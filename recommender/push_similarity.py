@@ -52,8 +52,10 @@ class Candidacy:
         into S (blocks x places x views x LANES) and their highest by block into top (places x views x blocks). A
         text's products do not depend on the texts beside it.
         """
-        count = len(words[0]) - 1
-        _word_products(*words, self._heavy_of, self._heavy, self._starts, self._rows, self._weights, place, S)
+        starts, terms, values = words
+        tables = (self._heavy_of, self._heavy, self._starts, self._rows, self._weights)
+        _word_products(starts, terms, values, *tables, place, S)
+        count = len(starts) - 1
         if self.rank:
             some = np.zeros((DENSE_AT_ONCE, self.rank), np.float32)
             for first in range(0, count, DENSE_AT_ONCE):

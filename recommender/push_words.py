@@ -22,8 +22,9 @@ PACKED: Any = {"cache": True, "nogil": True, "fastmath": {"contract", "reassoc"}
 _I32, _I64, _F32, _U16 = (
     nb.types.Array(dtype, 1, "C", readonly=True) for dtype in (nb.int32, nb.int64, nb.float32, nb.uint16)
 )
+_types: Any = nb.types
 # by place: where its terms are, its scale; 16-bit terms, then values; other terms and values
-WORDS = nb.types.Tuple(
+WORDS = _types.Tuple(
     [
         nb.types.Array(dtype, ndim, "C")
         for dtype, ndim in ((nb.int64, 2), (nb.float32, 1), (nb.uint16, 1), (nb.int32, 1), (nb.float32, 1))
@@ -81,7 +82,7 @@ def _longer(values: NDArray[Any], wanted: int) -> NDArray[Any]:
     return made
 
 
-@nb.njit(nb.types.UniTuple(nb.int64, 2)(_I64, _I32, _F32, _I32, nb.int64, nb.int64, nb.int64, WORDS), **PACKED)
+@nb.njit(_types.UniTuple(nb.int64, 2)(_I64, _I32, _F32, _I32, nb.int64, nb.int64, nb.int64, WORDS), **PACKED)
 def _pack(starts, terms, values, number, shorts, longs, place, table):  # type: ignore[no-untyped-def]
     at, scale, short, rest, weights = table
     for row in range(len(starts) - 1):

@@ -70,13 +70,14 @@ def mapper(address: str | None = None) -> Iterator[Mapper]:
         yield InProcess()
         return
     try:
-        from distributed import Client
+        import distributed
     except ImportError as error:
         raise InvalidSettings(
             "NEWSBELL_DASK is set but dask is not installed; run `pip install 'newsbell[dask]'`"
         ) from error
     try:
-        client = Client(address, timeout=CONNECT_S, set_as_default=False)
+        connect: Any = distributed.Client
+        client = connect(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InvalidSettings(
             f"NEWSBELL_DASK: no Dask scheduler answers at {address!r}; start one or unset it"

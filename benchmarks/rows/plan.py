@@ -114,7 +114,7 @@ def measure(name: str, newsroom: Newsroom, sizes: tuple[int, int], options: argp
     }
     return Report(
         name,
-        f"{CANDIDATES:,} candidates; {READS} reads a reader by Zipf's law over {ARCHIVE:,} articles. Times of one reader.",
+        f"{CANDIDATES:,} candidates, {READS} reads each by Zipf's law over {ARCHIVE:,} articles; times a reader.",
         facts,
         lines,
         checks=[_check(newsroom, pool, block, found)],
