@@ -12,6 +12,7 @@ NewsbellError                 the message says what to do next
 ├── NotAllowed                the key or role does not cover this              -> 403
 ├── FetchFailed               a feed or page could not be read
 │   └── AddressRefused        a private or non-http address, refused unless allowed
+├── BlockFailed               the work on a block of readers raised, here or on a Dask worker
 ├── DatabaseNotReady          missing, older or newer than this program        -> 503
 └── InvalidSettings           the environment asks for something impossible
 """
@@ -67,6 +68,10 @@ class FetchFailed(NewsbellError):
 
 class AddressRefused(FetchFailed):
     """The address is private or not http(s) and was not allowed."""
+
+
+class BlockFailed(NewsbellError):
+    """The work on a block of readers raised; the message names the block, the cause is chained."""
 
 
 class DatabaseNotReady(NewsbellError):

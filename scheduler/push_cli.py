@@ -179,7 +179,7 @@ def _plan(
     found = Campaigns(store).get(campaign)
     from recommender.service import Service  # the news is read only for a campaign that exists
 
-    planner = Planner(store, _snapshots(Service(store, settings, FixedClock(now))))
+    planner = Planner(store, _snapshots(Service(store, settings, FixedClock(now))), dask=settings.dask)
     options = {"is_written": not dry_run, "keeps_all": everybody}
     if day is None and dry_run and not is_instant:
         day = day_ahead(found, now.date())

@@ -51,7 +51,7 @@ class Runner:
         self.leases, self.commands = Leases(store), Commands(store)
         self.campaigns, self.outbox = Campaigns(store), Outbox(store)
         self.stopping = threading.Event()
-        self.planner = Planner(store, snapshot)
+        self.planner = Planner(store, snapshot, dask=settings.dask)
         self.deliverer = Deliverer(store, sender, clock, is_stopping=self._must_stop)
         self.fence: int | None = None
         self._ticks: BackgroundScheduler | None = None

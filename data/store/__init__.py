@@ -1,6 +1,7 @@
 """Every query: one method = one transaction. Bulk paths hand out arrays and plain values."""
 
 from data.store.articles import Articles
+from data.store.bulk import Bulk
 from data.store.desk import Desk
 from data.store.events import Events
 from data.store.feeds import Feeds
@@ -12,7 +13,7 @@ from data.store.served import ServedPages
 from data.store.stories import Stories
 
 
-class Store(Articles, Stories, Readers, ReaderStates, Events, ServedPages, Privacy, Desk, Feeds, Keys):
+class Store(Articles, Stories, Readers, ReaderStates, Events, ServedPages, Privacy, Bulk, Desk, Feeds, Keys):
     """Newsbell's memory, on SQLite or PostgreSQL. Open with `Store.open(url)`."""
 
 
