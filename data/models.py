@@ -373,5 +373,28 @@ class Key(SQLModel, table=True):
     secret_hash: str
     role: str
     label: str = ""
+    rate_per_s: float | None = None  # requests a second; null: as the settings say
     created_at: datetime = _at()
     revoked_at: datetime | None = _at(nullable=True)
+
+
+class Served(SQLModel, table=True):
+    """One page of a list as it was answered: what later events are judged against. Append-only, removed by age."""
+
+    id: int = _id()
+    served_id: str = Field(max_length=64, index=True)  # one id for all pages of a list; events repeat it
+    surface: str
+    reader_id: int | None = _ref("reader.id", nullable=True)
+    article_id: int | None = _ref("article.id", nullable=True, index=False)  # related: beside which article
+    served_at: datetime = _at(index=True)
+    first: int = 0  # the place of the first item in the whole list, from 0
+    article_ids: list[int] = _json()  # in the order shown
+    propensity: list[float] | None = Field(default=None, sa_column=Column(Json, nullable=True))  # null: no chance
+    weight_version: int = 0
+
+
+class Secret(SQLModel, table=True):
+    """What this installation signs with, so that every worker knows what another one handed out."""
+
+    name: str = Field(primary_key=True)
+    value: str

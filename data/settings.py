@@ -32,6 +32,13 @@ class Settings(BaseSettings):
     public_reads: bool = Field(
         False, description="Serve the reader's pages and related articles without a key (the demo does)"
     )
+    cors_origins: str = Field(
+        "", description="Web origins that may call the API from a browser, separated by commas; `*` for any"
+    )
+    rate_per_s: float = Field(
+        0.0, ge=0, le=1e6, description="Most requests a second of one key, unless the key has its own; 0: any number"
+    )
+    access_log: bool = Field(False, description="Log a line for each request: route, status, time; never who or what")
     window_days: float = Field(
         10.0, gt=0, le=3650, description="Articles this recent can be recommended in a for-you list"
     )

@@ -150,6 +150,30 @@ class Histories:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A live API key: its number, its role, the most requests a second (None: as the settings say)."""
+
+    id: int
+    role: str
+    rate_per_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServedPage:
+    """One page of a served list. Places count from 0: item i of the page stood on place `first + i` of the list."""
+
+    served_id: str
+    surface: str
+    reader_id: int | None  # None: nobody we know
+    article_id: int | None  # related: the article beside which it stood
+    served_at: datetime
+    first: int
+    article_ids: tuple[int, ...]
+    weight_version: int
+    propensity: tuple[float, ...] | None = None  # of each item; None: nothing was left to chance
+
+
+@dataclass(frozen=True, slots=True)
 class EventBatch:
     """Events in commit order since some batch number: what the popularity counters eat."""
 

@@ -74,7 +74,8 @@ def _answer(status: str, item: dict[str, Any], schemas: dict[str, Any]) -> dict[
 
 def _fields(schema: dict[str, Any], schemas: dict[str, Any]) -> list[dict[str, Any]]:
     """The fields of a body or answer, one level deep."""
-    reference = schema.get("$ref") or schema.get("items", {}).get("$ref")
+    item = schema.get("items", {})
+    reference = schema.get("$ref") or item.get("$ref") or item.get("anyOf", [{}])[0].get("$ref")
     if not reference:
         return []
     shape = schemas[reference.removeprefix(REF)]
@@ -91,6 +92,8 @@ def kind(schema: dict[str, Any]) -> str:
         return str(schema["$ref"]).removeprefix(REF)
     if "anyOf" in schema:
         return " or ".join(kind(one) for one in schema["anyOf"])
+    if len(schema.get("enum", ())) > 50:
+        return "time zone"
     if "enum" in schema:
         return ", ".join(str(one) for one in schema["enum"])
     if schema.get("type") == "array":
