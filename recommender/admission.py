@@ -10,6 +10,7 @@ import numpy as np
 from data.values import Histories, IntArray
 from data.wire import EVENT_KINDS
 from recommender.columns import base
+from recommender.compiled import compiled
 from recommender.index import Rows
 from recommender.packed import I32, I64, U8
 from recommender.profile import AWAY_KINDS, READ_KINDS, kinds
@@ -116,8 +117,8 @@ class Admission:
         return found
 
 
-@nb.njit(
-    nb.int64[::1](I64, U8, U8, I32, U8, I32, U8, nb.int64, nb.int64, nb.int64), cache=True, nogil=True
+@compiled(
+    nb.int64[::1](I64, U8, U8, I32, U8, I32, U8, nb.int64, nb.int64, nb.int64)
 )  # fmt: skip
 def _places(published, named, out, source, source_out, story, story_mark, from_us, at_us, read_until_us):
     found = np.empty(len(out), np.int64)

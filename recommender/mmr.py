@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.values import FloatArray, IntArray
+from recommender.compiled import compiled
 from recommender.packed import F32_2, F64, I64, PACKED, U8, Packed, Slots, cosines, scratch
 from recommender.signals import HALF_CLOSE
 from recommender.subject import SUBJECT
@@ -174,13 +175,11 @@ def _likeness(one, chosen, start, size, mode, matrix, slots, texts, dense, share
     return greatest
 
 
-@nb.njit(
+@compiled(
     nb.types.Tuple((nb.int64[::1], nb.int8[::1]))(
         F64, I64, I64, U8, U8, nb.int64[::1], nb.int64, F32_2, I64, *PACKED, nb.float32[::1], nb.int64, nb.float64,
         nb.int64, nb.int64, nb.int64, nb.int64, nb.float32, nb.float64, nb.float64,
     ),
-    cache=True,
-    nogil=True,
 )  # fmt: skip
 def _fill(  # noqa: C901, PLR0912 - one loop over the places
     value, source, story, tier, must, waiting, mode, matrix, slots, starts, ends, terms, weights, latent, directed,

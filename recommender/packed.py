@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.values import FloatArray, IntArray
+from recommender.compiled import compiled
 from recommender.postings.intrinsics import prefetch, widened
 from recommender.subject import SUBJECT
 from recommender.vectors import Vectors
@@ -215,8 +216,8 @@ def _square(values):
     return total
 
 
-@nb.njit(
-    nb.types.UniTuple(nb.float64, 2)(I64, F32, *PACKED, nb.float32[::1], nb.float32[::1]), cache=True, nogil=True
+@compiled(
+    nb.types.UniTuple(nb.float64, 2)(I64, F32, *PACKED, nb.float32[::1], nb.float32[::1])
 )  # fmt: skip
 def _summed(reads, read_weights, starts, ends, terms, weights, latent, directed, dense, direction):  # noqa: ARG001
     for read in range(len(reads)):
@@ -235,8 +236,8 @@ def _summed(reads, read_weights, starts, ends, terms, weights, latent, directed,
     return length, latent_length
 
 
-@nb.njit(
-    nb.float32[::1](I64, *PACKED, F32, F32, nb.float32, nb.float64, nb.float64), cache=True, nogil=True
+@compiled(
+    nb.float32[::1](I64, *PACKED, F32, F32, nb.float32, nb.float64, nb.float64)
 )  # fmt: skip
 def _like_sum(
     slots, starts, ends, terms, weights, latent, directed, dense, direction, length, words_share, dense_share
@@ -249,8 +250,8 @@ def _like_sum(
     return found
 
 
-@nb.njit(
-    nb.float32[:, ::1](I64, I64, *PACKED, nb.float32[::1], nb.float64, nb.float64), cache=True, nogil=True
+@compiled(
+    nb.float32[:, ::1](I64, I64, *PACKED, nb.float32[::1], nb.float64, nb.float64)
 )  # fmt: skip
 def _among(few, many, starts, ends, terms, weights, latent, directed, dense, words_share, dense_share):
     found, along = np.empty((len(few), len(many)), np.float32), np.empty(len(many), np.float32)

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from data.values import FloatArray, Histories, IntArray
 from data.wire import EVENT_KINDS
+from recommender.compiled import compiled
 from recommender.index import ArticleIndex, Rows
 from recommender.packed import F32, F64, I64
 from recommender.signals import HOUR_US
@@ -143,12 +144,10 @@ class Profiles:
 _I8 = nb.types.Array(nb.int8, 1, "C", readonly=True)
 
 
-@nb.njit(
+@compiled(
     nb.types.Tuple((nb.int64[::1], nb.int64[::1], nb.float32[::1]))(  # type: ignore[no-untyped-call]
         I64, I64, I64, _I8, F32, nb.int64, F64, nb.float64, nb.float64
     ),
-    cache=True,
-    nogil=True,
 )
 def _counted(indptr, rows, at, kind, dwell_s, at_us, kind_weight, usual_dwell_s, half_life_us):  # type: ignore[no-untyped-def]
     """Reader by reader the rows read, ascending, each once with the greatest weight."""

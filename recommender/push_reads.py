@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.values import IntArray
+from recommender.compiled import compiled
 from recommender.index import ArticleIndex, Rows
 from recommender.push_similarity import LANES, Candidacy
 from recommender.push_words import PackedWords
@@ -159,7 +160,7 @@ class ReadArticles:
 _IDS, _AT = nb.types.Array(nb.int64, 1, "C", readonly=True), nb.types.Array(nb.int32, 1, "C", readonly=True)
 
 
-@nb.njit(nb.int64(nb.int64, _IDS, _AT), cache=True, nogil=True)
+@compiled(nb.int64(nb.int64, _IDS, _AT))
 def _slot(key, keys, at):  # type: ignore[no-untyped-def]
     """Where a key stands in the open-addressed table, or the free slot it belongs in."""
     mask = np.uint64(len(keys) - 1)
@@ -170,13 +171,13 @@ def _slot(key, keys, at):  # type: ignore[no-untyped-def]
     return np.int64(slot)
 
 
-@nb.njit(nb.void(_IDS, _IDS, _AT, nb.int32[::1]), cache=True, nogil=True)
+@compiled(nb.void(_IDS, _IDS, _AT, nb.int32[::1]))
 def _look_up(ids, keys, at, found):  # type: ignore[no-untyped-def]
     for one in range(len(ids)):
         found[one] = at[_slot(ids[one], keys, at)]
 
 
-@nb.njit(nb.void(_IDS, _AT, nb.int64[::1], nb.int32[::1]), cache=True, nogil=True)
+@compiled(nb.void(_IDS, _AT, nb.int64[::1], nb.int32[::1]))
 def _put(ids, places, keys, at):  # type: ignore[no-untyped-def]
     for one in range(len(ids)):
         slot = _slot(ids[one], keys, at)

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from data.values import FloatArray
+from recommender.compiled import compiled
 from recommender.vectors import Vectors
 
 LANES = 16  # candidates side by side in memory: one cache line
@@ -68,10 +69,8 @@ class Candidacy:
 _S = nb.float32[:, :, :, ::1]
 
 
-@nb.njit(
+@compiled(
     nb.void(_I64, _I32, _F32, _I32, _F32_2D, _I64, _I32, _F32, nb.int64, _S),
-    cache=True,
-    nogil=True,
     fastmath={"contract"},
 )
 def _word_products(starts, terms, weights, heavy_of, heavy, begin, rows, values, first, S):  # type: ignore[no-untyped-def]
@@ -95,7 +94,7 @@ def _word_products(starts, terms, weights, heavy_of, heavy, begin, rows, values,
                 S[block, first + text, 0, lane] = total[block * LANES + lane]
 
 
-@nb.njit(nb.void(_F32_2D, nb.int64, nb.int64, _S), cache=True, nogil=True)
+@compiled(nb.void(_F32_2D, nb.int64, nb.int64, _S))
 def _put_dense(products, count, first, S):  # type: ignore[no-untyped-def]
     for block in range(len(S)):
         for text in range(count):
@@ -103,9 +102,7 @@ def _put_dense(products, count, first, S):  # type: ignore[no-untyped-def]
                 S[block, first + text, 1, lane] = products[text, block * LANES + lane]
 
 
-@nb.njit(
-    nb.void(nb.int64, nb.int64, _F32_4D, nb.float32[:, :, ::1]), cache=True, nogil=True, fastmath={"reassoc", "nnan"}
-)
+@compiled(nb.void(nb.int64, nb.int64, _F32_4D, nb.float32[:, :, ::1]), fastmath={"reassoc", "nnan"})
 def _highest_by_block(first, last, S, top):  # type: ignore[no-untyped-def]
     for block in range(len(S)):
         for text in range(first, last):

@@ -12,6 +12,7 @@ import numba as nb
 import numpy as np
 
 from data.errors import Expired, InvalidInput
+from recommender.compiled import compiled
 from recommender.for_you import SURFACE, Ask, Ranked, candidates_of, judge
 from recommender.index import ArticleIndex
 from recommender.profile import Profiles
@@ -176,10 +177,8 @@ def _next(source, story, free, first, chosen, size, source_cap, story_cap, span)
     return crowded
 
 
-@nb.njit(
+@compiled(
     nb.int64[::1](nb.int64[::1], nb.int64[::1], nb.int64, nb.int64, nb.int64, nb.int64),
-    cache=True,
-    nogil=True,
 )
 def spread(source, story, placed, source_cap, story_cap, span):
     """Places from `placed` on, each the first that may follow: stories never crowded, sources where others are left.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from data.values import FloatArray, IntArray
 from recommender import signals
+from recommender.compiled import compiled
 from recommender.index import ArticleIndex, Rows
 from recommender.packed import F32, F64, I32, I64, U8, Packed, Slots
 from recommender.packer import Packer
@@ -243,13 +244,11 @@ def _bounded(value):
     return np.float32(min(max(value, 0.0), 1.0))
 
 
-@nb.njit(
+@compiled(
     nb.float32[:, ::1](
         I64, nb.float64, F32, F32, F32, U8, I32, I32, nb.types.Array(nb.int8, 1, "C", readonly=True), F64, F64,
         F64, nb.float64, F64, nb.float64, F32, F32, nb.float64, nb.float64,
     ),
-    cache=True,
-    nogil=True,
 )  # fmt: skip
 def _signals(
     places, share, drawn, usual_share, source_value, follows, category, source, lifetime, fresh, fresh_factor,
@@ -285,7 +284,7 @@ def add_texts(S: FloatArray, rows: NDArray[np.intp], cosine: FloatArray, share: 
     _add_texts(S, np.asarray(rows, np.int64), cosine, share, signals.HALF_CLOSE)
 
 
-@nb.njit(nb.void(nb.float32[:, ::1], I64, F32, nb.float64, nb.float64), cache=True, nogil=True)
+@compiled(nb.void(nb.float32[:, ::1], I64, F32, nb.float64, nb.float64))
 def _add_texts(S, rows, cosine, share, half_close):
     for one in range(len(rows)):
         bounded = np.float64(min(max(cosine[one], np.float32(0)), np.float32(1)))

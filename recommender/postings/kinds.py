@@ -1,10 +1,11 @@
 """How a segment is cut up, what the search weighs, and the types of its arrays."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numba as nb
+
+from recommender.compiled import compiled as ahead
 
 LEVEL_SHARES = (  # level i: terms held by more than this share of rows
     0.3, 0.2, 0.14, 0.1, 0.075, 0.058, 0.046, 0.037, 0.03, 0.0245, 0.02, 0.0165, 0.0135, 0.011,
@@ -41,22 +42,7 @@ def frozen(dtype: nb.types.Type) -> nb.types.Array:
 U8, U16, U32, U64 = frozen(nb.uint8), frozen(nb.uint16), frozen(nb.uint32), frozen(nb.uint64)
 I32, I64, F32, BOOL = frozen(nb.int32), frozen(nb.int64), frozen(nb.float32), frozen(nb.boolean)
 
-# numba keeps machine code beside a source file and looks at that file alone: a change in a helper's file, or in a
-# constant above, would go unnoticed. So this stamp of all files of the package takes the place of the one file's.
-STAMP = tuple(
-    (file.name, file.stat().st_mtime, file.stat().st_size) for file in sorted(Path(__file__).parent.glob("*.py"))
-)
-
 
 def compiled(signature: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile for one signature when the module is first imported, and keep the machine code on disk."""
-
-    def decorate(function: Callable[..., Any]) -> Any:
-        made: Any = nb.njit(nogil=True, error_model="numpy")(function)
-        made.enable_caching()
-        made._cache._cache_file._source_stamp = STAMP
-        made.compile(signature)
-        made.disable_compile()
-        return made
-
-    return decorate
+    """As `recommender.compiled`, with numpy's way to divide."""
+    return ahead(signature, error_model="numpy")
