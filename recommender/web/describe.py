@@ -59,7 +59,7 @@ EXAMPLES: dict[str, Any] = {
 NAMED = {
     "article": EXAMPLES["ArticleIn"]["id"],
     "event": EXAMPLES["EventIn"]["id"],
-    "reader": EXAMPLES["EventIn"]["reader"],
+    "reader": "reader-18",
     "fid": "fid-5f0c2c1e",
 }
 
