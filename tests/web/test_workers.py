@@ -264,3 +264,35 @@ def test_four_workers_under_load_are_fresh(store: Store, item: Make, event: Make
     assert felt == 10_000
     sys.stdout.write(", ".join(f"{what} visible: p99 {p99(values):.2f} s" for what, values in found.items()) + "\n")
     assert client.statuses <= {200, 202}
+
+
+def test_two_workers_count_limit_and_stop_as_one(sqlite_store: Store, item: Make) -> None:
+    slow = sqlite_store.create_key("app", now=SystemClock().now(), rate_per_s=5)
+    fill(sqlite_store, item)
+    with serving(sqlite_store, 2, free_port()) as server:
+        path = f"{server.url}/v1/readers/r/for-you"  # each on a connection of its own, which falls on either worker
+        assert {httpx.get(path, headers=server.headers, timeout=30).status_code for _ in range(40)} == {200}
+        limited = {"authorization": f"Bearer {slow}"}
+        start = time.monotonic()
+        refused = [httpx.get(f"{server.url}/v1/readers/r", headers=limited).status_code == 429 for _ in range(40)]
+        assert 40 - sum(refused) <= 5 * (time.monotonic() - start) + 6
+        time.sleep(0.1)  # a request is counted when its answer is sent
+        page = httpx.get(f"{server.url}/metrics").text
+        assert (
+            'newsbell_http_requests_total{method="GET",route="/v1/readers/{reader}/for-you",status="200"} 40.0' in page
+        )
+        assert page.count("newsbell_index_articles 60.0") == 1
+        answer: list[int] = []
+
+        def put() -> None:
+            batch = [item(f"late-{n}", title=f"Late number {n}", body=f"Unlike any other: {n}.") for n in range(300)]
+            made = httpx.put(f"{server.url}/v1/articles", json=batch, headers=server.headers, timeout=60)
+            answer.append(made.status_code)
+
+        thread = threading.Thread(target=put)
+        thread.start()
+        wait(lambda: sqlite_store.count_articles() > 60, "the articles did not arrive")
+        server.process.terminate()  # while the answer is still being made
+        thread.join(60)
+        assert answer == [200]
+        assert server.process.wait(60) is not None
