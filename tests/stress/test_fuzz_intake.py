@@ -46,7 +46,7 @@ def changed(item: dict[str, Any], rng: random.Random) -> Any:
     """An item with fields replaced, dropped, added; sometimes no item at all."""
     if rng.random() < 0.05:
         return rng.choice(SCRAPS)
-    made = item | {"id": f"{item['id']}{rng.randrange(400)}"}
+    made = item | {"id": f"{item['id']}{rng.randrange(50_000)}"}
     for _ in range(rng.choice((0, 0, 1, 1, 2, 4))):
         name = rng.choice([*made, "extra", "position", "served_id", "language", "news_value"])
         if rng.random() < 0.2:

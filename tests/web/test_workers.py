@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -211,18 +212,23 @@ def seen_by_all(server: Server, start: float, true: Callable[[dict[str, dict[str
     return last - start
 
 
-def own_reads_felt(server: Server, event: Make, reads: int) -> int:
+def own_reads_felt(server: Server, event: Make, reads: int, clients: int = 1) -> int:
     """Post a read, ask for the list on another connection: how often the article is gone from it."""
+    with ThreadPoolExecutor(clients) as pool:
+        return sum(pool.map(lambda client: _own_reads(server, event, reads // clients, client), range(clients)))
+
+
+def _own_reads(server: Server, event: Make, reads: int, client: int) -> int:
     felt = 0
     with (
         httpx.Client(base_url=server.url, headers=server.headers, timeout=60) as writer,
         httpx.Client(base_url=server.url, headers=server.headers, timeout=60) as reader,
     ):
         for number in range(reads):
-            name = f"own-{number // 8}"
+            name = f"own-{client}-{number // 8}"
             items = reader.get(f"/v1/readers/{name}/for-you").json()["items"]
             read = items[number % len(items)]["article_id"]
-            writer.post("/v1/events", json=[event(f"own-{number}", reader=name, article=read)])
+            writer.post("/v1/events", json=[event(f"own-{client}-{number}", reader=name, article=read)])
             after = reader.get(f"/v1/readers/{name}/for-you").json()["items"]
             felt += read not in {card["article_id"] for card in after}
     return felt
@@ -260,7 +266,7 @@ def test_four_workers_under_load_are_fresh(store: Store, item: Make, event: Make
         finally:
             client.stop.set()
             client.join(60)
-        felt = own_reads_felt(server, event, 10_000)
+        felt = own_reads_felt(server, event, 10_000, clients=8)
     assert felt == 10_000
     sys.stdout.write(", ".join(f"{what} visible: p99 {p99(values):.2f} s" for what, values in found.items()) + "\n")
     assert client.statuses <= {200, 202}
