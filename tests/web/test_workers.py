@@ -183,18 +183,24 @@ def lags(server: Server, item: Make, event: Make, rounds: int) -> dict[str, list
         for number in range(rounds):
             key = f"fresh-{number}"
             start = time.monotonic()
-            one = item(
-                key, title=f"Entirely new thing {number}", body=f"Nothing like number {number} before.", news_value=5
-            )
+            text = " ".join(f"x{word}z" for word in np.random.default_rng((2, number)).integers(0, 10**6, 30))
+            one = item(key, title=text[:60], body=text, news_value=5)
             assert writer.put("/v1/articles", json=[one]).json()["new"] == 1
             found["article"].append(seen_by_all(server, start, lambda got, key=key: key in got))
+            before = listed(writer)[key]["popularity"]
             start = time.monotonic()
             reads = [event(f"pop-{number}-{n}", reader=f"p{n}", article=key, kind="finish") for n in range(40)]
             assert writer.post("/v1/events", json=reads).json()["accepted"] == 40
             found["event"].append(
-                seen_by_all(server, start, lambda got, key=key: got.get(key, {}).get("popularity", 0.0) > 0.01)
+                seen_by_all(server, start, lambda got, key=key, before=before: got[key]["popularity"] > before + 1e-3)
             )
     return found
+
+
+def listed(client: httpx.Client) -> dict[str, dict[str, float]]:
+    """The parts of each article on a newcomer's list."""
+    answer = client.get("/v1/readers/nobody-yet/for-you", params={"limit": 100, "explain": "true"})
+    return {card["article_id"]: card["parts"] for card in answer.json()["items"]}
 
 
 def seen_by_all(server: Server, start: float, true: Callable[[dict[str, dict[str, float]]], bool]) -> float:
@@ -203,8 +209,8 @@ def seen_by_all(server: Server, start: float, true: Callable[[dict[str, dict[str
     while right < 12:
         with httpx.Client(base_url=server.url, headers=server.headers, timeout=60) as client:
             asked = time.monotonic()
-            items = client.get("/v1/readers/nobody-yet/for-you", params={"limit": 100, "explain": True}).json()["items"]
-        if true({card["article_id"]: card["parts"] for card in items}):
+            got = listed(client)
+        if true(got):
             right += 1
         else:
             right, last = 0, asked
