@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import queue
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ MOST_EVENTS = 20_000  # in one transaction: about half a second of writing
 MOST_WAITING = 200_000  # events that wait to be written; more are refused
 MOST_PAGES = 20_000  # served pages that wait; more are dropped, and counted
 PAGES_EVERY_S = 0.25
+STOPPING = "The server is stopping; send the events again in a moment."
 
 
 class Watched(Protocol):
@@ -48,7 +50,7 @@ class Writer:
         self.store, self.clock, self.watched, self.window_s = store, clock, watched, window_s
         self.dropped = 0  # pages that were not logged
         self._posts: queue.SimpleQueue[_Post | None] = queue.SimpleQueue()
-        self._pages: list[ServedPage] = []
+        self._pages: deque[ServedPage] = deque()
         self._waiting = 0
         self._count = Lock()
         self._pages_at = 0.0
@@ -66,6 +68,10 @@ class Writer:
             self._posts.put(None)
             self._thread.join()
             self._thread = None
+        while not self._posts.empty():  # what came in that very moment
+            late = self._posts.get()
+            if late:
+                _fail(late, Overloaded(STOPPING))
 
     async def add(self, lines: Sequence[EventLine]) -> EventResult:
         """Append events; returns after the commit. Raises Overloaded when too many wait already."""
@@ -74,7 +80,7 @@ class Writer:
     def submit(self, lines: Sequence[EventLine]) -> "Future[EventResult]":
         """`add` for callers that are not asynchronous."""
         if self._thread is None:
-            raise Overloaded("The server is stopping; send the events again in a moment.")
+            raise Overloaded(STOPPING)
         if self._waiting > MOST_WAITING:
             raise Overloaded("More events arrive than can be written; send them again in a moment.")
         with self._count:
@@ -145,7 +151,7 @@ class Writer:
                 _fail(post, own)
 
     def _write_pages(self) -> None:
-        pages, self._pages = self._pages, []
+        pages = [self._pages.popleft() for _ in range(len(self._pages))]
         self._pages_at = monotonic()
         try:
             self.store.add_served(pages)

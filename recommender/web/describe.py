@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from data.wire import VISIBLE, ArticleIn, DeviceIn, EventIn, ReaderIn, ReaderPatch
+from recommender.web import examples
 from recommender.web.problems import MEDIA_TYPE, Problem
 
 REF = "#/components/schemas/{model}"
@@ -59,7 +60,7 @@ EXAMPLES: dict[str, Any] = {
 NAMED = {
     "article": EXAMPLES["ArticleIn"]["id"],
     "event": EXAMPLES["EventIn"]["id"],
-    "reader": EXAMPLES["EventIn"]["reader"],
+    "reader": "reader-18",
     "fid": "fid-5f0c2c1e",
 }
 
@@ -116,6 +117,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schema = components["schemas"][model]
         schema["required"] = [name for name in schema["required"] if name != from_path]
         del schema["properties"][from_path]  # the address names it; the body may repeat it
+    for model, schema in components["schemas"].items():
+        if model in examples.ANSWERS:
+            schema["examples"] = [examples.ANSWERS[model]]
+        for name, meaning in examples.MEANINGS.get(model, {}).items():
+            schema["properties"][name].setdefault("description", meaning)
     components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     for path, calls in document["paths"].items():
         for call in calls.values():

@@ -144,7 +144,7 @@ class Hot:
                 self.lists.put(key, kept)
         told: Pairs = (JSON, ASK_AGAIN, BY_ENCODING, (b"etag", kept.etag))
         held = headers.get(b"if-none-match")
-        if held and (held == "*" or kept.etag.decode() in held):
+        if held and (held == "*" or kept.etag[2:].decode() in held):
             return Answer(304, b"", told[1:])
         if _takes_gzip(headers) and kept.zipped:
             return Answer(200, kept.zipped, (*told, ZIPPED))
