@@ -1,16 +1,17 @@
 """The delivery state machine: one method = one transaction, every transition also a row of `delivery_event`.
 
-held -> ready -> sending -> sent | gone | failed | unknown
+held -> ready -> sending -> sent | gone | failed | unknown          sending -> ready (it certainly did not leave)
 held, ready -> cancelled | expired          ready -> suppressed (rechecked at send time, `reason` says why)
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, and_, func, insert, literal, null, or_, select, update
+from sqlalchemy import Connection, func, insert, literal, null, or_, select, update
 
 from data.alerts import TOLD_STATES, WAITING_STATES, CampaignRow, Due, NewDelivery, Outcome, PlanRow, Told
 from data.clock import micros
@@ -18,7 +19,8 @@ from data.columns import UtcTime
 from data.errors import NotFound
 from data.leases import require_fence
 from data.models import Article, Campaign, Delivery, DeliveryEvent, Plan, Story
-from data.outbox_due import facts
+from data.outbox_bulk import move, prune, settle, take
+from data.outbox_due import facts, ready
 from data.store import Store
 from data.store.database import chunks, table
 
@@ -215,41 +217,46 @@ class Outbox:
 
     # --- sending ---
 
-    def claim(self, now: datetime, *, limit: int, lease_s: float, recheck: Recheck, fence: int | None = None) -> Claim:
-        """Take the oldest ready deliveries, judge each again as things are now, and commit `sending` before any send.
+    def claim(
+        self,
+        now: datetime,
+        *,
+        limit: int,
+        lease_s: float,
+        recheck: Recheck,
+        fence: int | None = None,
+        without_apps: Collection[str] = (),
+    ) -> Claim:
+        """Take ready deliveries, the most urgent kind first, then the oldest; judge each again as things are now, and
+        commit `sending` before any send. Devices of `without_apps` are passed over.
 
         Readers' rows stay locked until commit, so two senders never judge one reader at the same time.
         """
         with self.store.transaction() as connection:
             require_fence(connection, fence)
-            due = facts(connection, _ready(connection, now, limit), now)
+            due = facts(connection, ready(connection, now, limit, without_apps), now)
             verdicts = _judged(due, now, recheck)
-            for reason in sorted({r for r in verdicts.values() if r not in (None, "expired", "postponed")}, key=str):
-                ids = [one.id for one in due if verdicts[one.id] == reason]
-                _move(connection, "ready", "suppressed", DELIVERIES.c.id.in_(ids), now, str(reason))
-            expired = [one.id for one in due if verdicts[one.id] == "expired"]
-            _move(connection, "ready", "expired", DELIVERIES.c.id.in_(expired), now, "freshness ended")
+            ends = sorted({str(one) for one in verdicts.values() if one is not None} - {"postponed"})
+            for end in ends:
+                ids = [one.id for one in due if verdicts[one.id] == end]
+                state, reason = ("expired", "freshness ended") if end == "expired" else ("suppressed", end)
+                move(connection, ids, "ready", state, now, reason)
             ours = tuple(one for one in due if verdicts[one.id] is None)
-            taken = {
-                "lease_until": now + timedelta(seconds=lease_s),
-                "sent_at": now,
-                "attempt": DELIVERIES.c.attempt + 1,
-                "fence": fence or 0,
-            }
-            _move(connection, "ready", "sending", DELIVERIES.c.id.in_([one.id for one in ours]), now, "", **taken)
-        postponed = sum(verdict == "postponed" for verdict in verdicts.values())
-        return Claim(ours, len(due) - len(ours) - len(expired) - postponed, len(expired), postponed)
+            take(connection, [one.id for one in ours], now, lease_s=lease_s, fence=fence or 0)
+        count = Counter(verdicts.values())
+        suppressed = len(due) - len(ours) - count["expired"] - count["postponed"]
+        return Claim(ours, suppressed, count["expired"], count["postponed"])
 
-    def settle(self, results: Sequence[tuple[Due, Outcome]], now: datetime) -> int:  # sending -> sent | gone | failed
-        """Write how sends ended. A late answer also replaces `unknown`: it is the truth about the one attempt."""
-        settled = 0
+    def settle(self, results: Sequence[tuple[Due, Outcome]], now: datetime) -> int:
+        """Write how sends ended: sending -> sent | gone | failed | unknown | ready, and what became of the device.
+
+        A late answer also replaces `unknown`: it is the truth about the one attempt. Returns how many rows changed.
+        """
+        if not results:
+            return 0
         with self.store.transaction() as connection:
-            for due, outcome in results:
-                ours = and_(DELIVERIES.c.id == due.id, DELIVERIES.c.attempt == due.attempt)
-                told = {"lease_until": None, "message_name": outcome.message_name}
-                for before in ("sending", "unknown"):
-                    if before != outcome.state:
-                        settled += len(_move(connection, before, outcome.state, ours, now, outcome.reason, **told))
+            settled = settle(connection, results, now)
+            prune(connection, results)
         return settled
 
     def counts(self, plan_id: int | None = None) -> dict[str, int]:
@@ -276,18 +283,6 @@ def _move(
         noted = [{"delivery_id": one, "at": now, "before": before, "after": after, "reason": reason} for one in ids]
         connection.execute(insert(EVENTS), noted)
     return ids
-
-
-def _ready(connection: Connection, now: datetime, limit: int) -> list[int]:
-    """The oldest ready deliveries of campaigns that are on, locked; rows another sender holds are passed over."""
-    query = (
-        select(DELIVERIES.c.id)
-        .join(CAMPAIGNS, CAMPAIGNS.c.id == DELIVERIES.c.campaign_id)
-        .where(DELIVERIES.c.state == "ready", DELIVERIES.c.not_before_at <= now, CAMPAIGNS.c.state == "on")
-        .order_by(DELIVERIES.c.not_before_at, DELIVERIES.c.id)
-        .limit(limit)
-    )
-    return list(connection.execute(query.with_for_update(skip_locked=True, of=DELIVERIES)).scalars())
 
 
 def _judged(due: Sequence[Due], now: datetime, recheck: Recheck) -> dict[int, str | None]:
