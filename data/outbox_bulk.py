@@ -10,14 +10,6 @@ from sqlalchemy import Connection, text
 from data.alerts import Due, Outcome
 from data.clock import micros
 
-# One row of `given` a delivery: id, attempt, state, reason, name (of the message), retry_us.
-_GIVEN = {
-    "sqlite": """(select json_extract(value, '$[0]') id, json_extract(value, '$[1]') attempt,
-        json_extract(value, '$[2]') state, json_extract(value, '$[3]') reason, json_extract(value, '$[4]') name,
-        json_extract(value, '$[5]') retry_us from json_each(:given))""",
-    "postgresql": """(select (value->>0)::bigint id, (value->>1)::int attempt, value->>2 state, value->>3 reason,
-        value->>4 as name, (value->>5)::bigint retry_us from jsonb_array_elements(cast(:given as jsonb)) value)""",
-}
 _IDS = {
     "sqlite": "(select value from json_each(:ids))",
     "postgresql": "(select value::bigint from jsonb_array_elements_text(cast(:ids as jsonb)) value)",
@@ -29,15 +21,25 @@ _MOVE = "update delivery set state = :after, reason = :reason where id in {ids} 
 _TAKE = """update delivery set state = 'sending', reason = '', lease_until = :lease, sent_at = :now,
     attempt = attempt + 1, fence = :fence where id in {ids} and state = 'ready'"""
 # A late answer replaces `unknown`, but what was given up as unknown is never made ready again.
-_MAY = """d.attempt = given.attempt and (d.state = 'sending' or (d.state = 'unknown'
-    and given.state not in ('unknown', 'ready')))"""
-_NOTE_SETTLED = """insert into delivery_event (delivery_id, at, before, after, reason)
+_MAY = """{d}attempt = {g}attempt and ({d}state = 'sending' or ({d}state = 'unknown'
+    and {g}state not in ('unknown', 'ready')))"""
+_CHANGED = """state = {g}state, reason = {g}reason, message_name = {g}name, lease_until = null,
+    not_before_at = coalesce({g}retry_us, {d}not_before_at),
+    sent_at = case when {g}state = 'ready' then null else {d}sent_at end"""
+# PostgreSQL joins the rows in one statement; SQLite, which would read the whole table for that, takes them one by one
+# in C.
+_GIVEN = """(select (value->>0)::bigint id, (value->>1)::int attempt, value->>2 state, value->>3 reason,
+    value->>4 as name, (value->>5)::bigint retry_us from jsonb_array_elements(cast(:given as jsonb)) value) given"""
+_JOINED = {"d": "d.", "g": "given."}
+_NOTE_JOINED = f"""insert into delivery_event (delivery_id, at, before, after, reason)
     select d.id, cast(:now as bigint), d.state, given.state, given.reason
-    from {given} given join delivery d on d.id = given.id where {may}"""
-_SETTLE = """update delivery as d set state = given.state, reason = given.reason, message_name = given.name,
-    lease_until = null, not_before_at = coalesce(given.retry_us, d.not_before_at),
-    sent_at = case when given.state = 'ready' then null else d.sent_at end
-    from {given} given where d.id = given.id and {may}"""
+    from {_GIVEN} join delivery d on d.id = given.id where {_MAY.format(**_JOINED)}"""  # noqa: S608  nothing but the constants above
+_SETTLE_JOINED = f"""update delivery as d set {_CHANGED.format(**_JOINED)}
+    from {_GIVEN} where d.id = given.id and {_MAY.format(**_JOINED)}"""  # noqa: S608
+_NOTE_EACH = f"""insert into delivery_event (delivery_id, at, before, after, reason)
+    select id, :now, state, :state, :reason from delivery where id = :id and {_MAY.format(d="", g=":")}"""  # noqa: S608
+_SETTLE_EACH = f"""update delivery set {_CHANGED.format(d="", g=":")}
+    where id = :id and {_MAY.format(d="", g=":")}"""  # noqa: S608
 _PRUNE = """update device set state = :state where fid in {fids} and state = 'active'"""
 _FIDS = {
     "sqlite": "(select value from json_each(:fids))",
@@ -62,17 +64,25 @@ def take(connection: Connection, ids: Sequence[int], now: datetime, *, lease_s: 
 
 def settle(connection: Connection, results: Sequence[tuple[Due, Outcome]], now: datetime) -> int:
     """sending (or unknown) -> how each ended. Returns how many rows changed."""
-    given = _json(
-        [
-            (
-                *(due.id, due.attempt, outcome.state, outcome.reason, outcome.message_name),
-                micros(outcome.retry_at) if outcome.retry_at else None,
-            )
-            for due, outcome in results
-        ]
-    )
-    _run(connection, _NOTE_SETTLED, given=given, now=micros(now))
-    return int(_run(connection, _SETTLE, given=given).rowcount)
+    now_us = micros(now)
+    rows = [
+        {
+            "id": due.id,
+            "attempt": due.attempt,
+            "state": outcome.state,
+            "reason": outcome.reason,
+            "name": outcome.message_name,
+            "retry_us": micros(outcome.retry_at) if outcome.retry_at else None,
+            "now": now_us,
+        }
+        for due, outcome in results
+    ]
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_NOTE_EACH, rows)
+        return int(connection.exec_driver_sql(_SETTLE_EACH, rows).rowcount)
+    given = _json([tuple(row.values()) for row in rows])
+    connection.execute(text(_NOTE_JOINED), {"given": given, "now": now_us})
+    return int(connection.execute(text(_SETTLE_JOINED), {"given": given}).rowcount)
 
 
 def prune(connection: Connection, results: Sequence[tuple[Due, Outcome]]) -> None:
@@ -89,8 +99,7 @@ def _note(connection: Connection, ids: Sequence[int], before: str, after: str, n
 
 def _run(connection: Connection, statement: str, **values: Any) -> Any:
     name = connection.dialect.name
-    places = {"ids": _IDS[name], "given": _GIVEN[name], "fids": _FIDS[name], "may": _MAY}
-    return connection.execute(text(statement.format_map(places)), values)
+    return connection.execute(text(statement.format(ids=_IDS[name], fids=_FIDS[name])), values)
 
 
 def _json(value: Any) -> str:

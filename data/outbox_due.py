@@ -2,14 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select
+import msgspec
+from sqlalchemy import Connection, Row, String, and_, bindparam, cast, func, or_, select
 
 from data.alerts import Due
 from data.clock import micros
+from data.columns import UtcTime
 from data.models import Article, Campaign, Delivery, Device, Event, Reader, Source
 from data.store.database import table
 
@@ -18,7 +20,6 @@ READERS, DEVICES, EVENTS = table(Reader), table(Device), table(Event)
 # Whoever did one of these knows the story, or does not want it.
 READ_KINDS = ("open", "read", "finish", "share", "save", "push_open", "hide", "less_like_this")
 HANDED_OVER = ("sending", "sent", "unknown")
-_TUPLES = ("topics", "muted_topics", "muted_sources", "muted_stories")
 
 
 # Campaigns of an earlier lane go first, however long those of a later one have waited.
@@ -63,88 +64,129 @@ def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due
     """The deliveries in the order of `ids`, their readers' rows locked until the caller commits."""
     if not ids:
         return []
-    readers = select(DELIVERIES.c.reader_id).where(DELIVERIES.c.id.in_(ids))
-    connection.execute(
-        select(READERS.c.id).where(READERS.c.id.in_(readers)).order_by(READERS.c.id).with_for_update()
-    ).all()
-    due = {row.id: _due(row) for row in connection.execute(_now_query(ids))}
-    for delivery_id in _read_by_now(connection, ids):
-        due[delivery_id] = replace(due[delivery_id], has_read=True)
+    if connection.dialect.name == "postgresql":  # on SQLite the whole database has one writer: us
+        connection.execute(_LOCK, {"ids": ids}).all()
+    rows = connection.execute(_WHO, {"ids": ids}).all()
+    articles = _articles(connection, {row.article_id for row in rows})
+    campaigns = _campaigns(connection, {row.campaign_id for row in rows})
+    read = set(connection.execute(_READ, {"ids": ids}).scalars())
     others = _other_alerts(connection, ids, now)
-    for delivery_id, rows in others.items():
-        mine = due[delivery_id]
-        told = any(row.story == (mine.story_id or -mine.article_id) and row.again for row in rows)
-        due[delivery_id] = replace(mine, is_told=told, alerts_us=tuple(micros(row.sent_at) for row in rows))
+    due = {
+        row.id: _due(row, articles[row.article_id], campaigns[row.campaign_id], others.get(row.id, ()), row.id in read)
+        for row in rows
+    }
     return [due[one] for one in ids]
 
 
-def _now_query(ids: Sequence[int]) -> Any:
-    d, c, a, r, p = DELIVERIES.c, CAMPAIGNS.c, ARTICLES.c, READERS.c, DEVICES.c
-    columns = (
-        *(d.id, d.key, d.campaign_id, d.slot, (d.attempt + 1).label("attempt"), d.expires_at, d.article_id),
-        *(c.key.label("campaign_key"), c.kind.label("campaign_kind"), c.policy, c.mode),
-        *(a.key.label("article_key"), a.title, a.summary, a.url, a.image_url, a.category, a.topics),
-        *(a.published_at, a.embargo_until, a.retracted_at, a.story_id, SOURCES.c.key.label("source_key")),
-        *(d.reader_id, r.zone, r.push, r.quiet_from, r.quiet_until, r.daily_cap),
-        *(r.muted_topics, r.muted_sources, r.muted_stories),
-        *(p.fid, p.token, p.platform, p.app, p.is_test, p.state.label("device_state")),
-        p.reader_id.label("device_reader_id"),
-    )
-    joined = (
-        DELIVERIES.join(CAMPAIGNS, c.id == d.campaign_id)
-        .join(ARTICLES, a.id == d.article_id)
-        .outerjoin(SOURCES, SOURCES.c.id == a.source_id)
-        .join(READERS, r.id == d.reader_id)
-        .join(DEVICES, p.id == d.device_id)
-    )
-    return select(*columns).select_from(joined).where(d.id.in_(ids))
-
-
-def _due(row: Row[Any]) -> Due:
+def _due(
+    row: Row[Any], article: dict[str, Any], campaign: dict[str, Any], alerts: Sequence[Row[Any]], has_read: bool
+) -> Due:
     fields = dict(row._mapping)
-    return Due(**fields | {name: tuple(fields[name]) for name in _TUPLES})
+    for name in _MUTED:
+        fields[name] = _names(fields[name])
+    if alerts:
+        story = article["story_id"] or -row.article_id
+        fields["is_told"] = any(one.story == story and one.again for one in alerts)
+        fields["alerts_us"] = tuple(micros(one.sent_at) for one in alerts)
+    return Due(**fields, **article, **campaign, has_read=has_read)
 
 
-def _read_by_now(connection: Connection, ids: Sequence[int]) -> set[int]:
-    """The deliveries whose article, or another of its story, the reader has read."""
-    told, read = ARTICLES.alias("told"), ARTICLES.alias("read")
-    query = (
-        select(DELIVERIES.c.id)
-        .join(told, told.c.id == DELIVERIES.c.article_id)
-        .join(EVENTS, EVENTS.c.reader_id == DELIVERIES.c.reader_id)
-        .join(read, read.c.id == EVENTS.c.article_id)
-        .where(
-            DELIVERIES.c.id.in_(ids),
-            EVENTS.c.kind.in_(READ_KINDS),
-            or_(read.c.id == told.c.id, read.c.story_id == told.c.story_id),
-        )
-    )
-    return set(connection.execute(query.distinct()).scalars())
+def _articles(connection: Connection, ids: Collection[int]) -> dict[int, dict[str, Any]]:
+    """What is true of the articles now: read once, however many deliveries they have."""
+    found = {}
+    for row in connection.execute(_WHAT, {"ids": list(ids)}):
+        fields = dict(row._mapping) | {"topics": tuple(row.topics)}
+        number = fields.pop("id")
+        found[number] = fields
+    return found
+
+
+def _campaigns(connection: Connection, ids: Collection[int]) -> dict[int, dict[str, Any]]:
+    found = {}
+    for row in connection.execute(_WHY, {"ids": list(ids)}):
+        fields = dict(row._mapping)
+        number = fields.pop("id")
+        found[number] = fields
+    return found
+
+
+@lru_cache(maxsize=10_000)
+def _names(text: str) -> tuple[str, ...]:
+    """A JSON list of strings; nearly all of them are the same few."""
+    return tuple(msgspec.json.decode(text, type=list[str]))
 
 
 def _other_alerts(connection: Connection, ids: Sequence[int], now: datetime) -> dict[int, list[Row[Any]]]:
     """Per delivery, the other alerts handed over to its reader: those of the last day, and those of its story."""
-    other, theirs, ours = DELIVERIES.alias("other"), ARTICLES.alias("theirs"), ARTICLES.alias("ours")
-    story = func.coalesce(theirs.c.story_id, -theirs.c.id)
-    query = (
-        select(
-            DELIVERIES.c.id,
-            story.label("story"),
-            (other.c.update_no >= DELIVERIES.c.update_no).label("again"),
-            func.min(other.c.sent_at).label("sent_at"),
-        )
-        .join(ours, ours.c.id == DELIVERIES.c.article_id)
-        .join(other, other.c.reader_id == DELIVERIES.c.reader_id)
-        .join(theirs, theirs.c.id == other.c.article_id)
-        .where(
-            DELIVERIES.c.id.in_(ids),
-            other.c.state.in_(HANDED_OVER),
-            or_(other.c.sent_at > now - timedelta(hours=24), story == func.coalesce(ours.c.story_id, -ours.c.id)),
-            ~and_(other.c.campaign_id == DELIVERIES.c.campaign_id, other.c.slot == DELIVERIES.c.slot),
-        )
-        .group_by(DELIVERIES.c.id, other.c.campaign_id, other.c.slot, "story", "again")
-    )
     found: dict[int, list[Row[Any]]] = defaultdict(list)
-    for row in connection.execute(query):
+    for row in connection.execute(_OTHERS, {"ids": ids, "since": now - timedelta(hours=24)}):
         found[row.id].append(row)
     return found
+
+
+# --- the queries, written once: building one costs as much as running it ---
+
+_D, _R, _P, _A, _C = DELIVERIES.c, READERS.c, DEVICES.c, ARTICLES.c, CAMPAIGNS.c
+_IDS = bindparam("ids", expanding=True)
+_MUTED = ("muted_topics", "muted_sources", "muted_stories")
+_LOCK = select(_R.id).where(_R.id.in_(select(_D.reader_id).where(_D.id.in_(_IDS)))).order_by(_R.id).with_for_update()
+_WHO = (
+    select(
+        *(_D.id, _D.key, _D.campaign_id, _D.slot, (_D.attempt + 1).label("attempt"), _D.expires_at, _D.article_id),
+        *(_D.reader_id, _R.zone, _R.push, _R.quiet_from, _R.quiet_until, _R.daily_cap),
+        *(cast(_R[name], String).label(name) for name in _MUTED),
+        *(_P.fid, _P.token, _P.platform, _P.app, _P.is_test, _P.state.label("device_state")),
+        _P.reader_id.label("device_reader_id"),
+    )
+    .join(READERS, _R.id == _D.reader_id)
+    .join(DEVICES, _P.id == _D.device_id)
+    .where(_D.id.in_(_IDS))
+)
+_WHAT = (
+    select(
+        *(_A.id, _A.key.label("article_key"), _A.title, _A.summary, _A.url, _A.image_url, _A.category, _A.topics),
+        *(_A.published_at, _A.embargo_until, _A.retracted_at, _A.story_id, SOURCES.c.key.label("source_key")),
+    )
+    .outerjoin(SOURCES, SOURCES.c.id == _A.source_id)
+    .where(_A.id.in_(_IDS))
+)
+_WHY = select(_C.id, _C.key.label("campaign_key"), _C.kind.label("campaign_kind"), _C.policy, _C.mode).where(
+    _C.id.in_(_IDS)
+)
+_told, _read_article = ARTICLES.alias("told"), ARTICLES.alias("read")
+# The deliveries whose article, or another of its story, the reader has read.
+_READ = (
+    select(_D.id)
+    .join(_told, _told.c.id == _D.article_id)
+    .join(EVENTS, EVENTS.c.reader_id == _D.reader_id)
+    .join(_read_article, _read_article.c.id == EVENTS.c.article_id)
+    .where(
+        _D.id.in_(_IDS),
+        EVENTS.c.kind.in_(READ_KINDS),
+        or_(_read_article.c.id == _told.c.id, _read_article.c.story_id == _told.c.story_id),
+    )
+    .distinct()
+)
+_other, _theirs, _ours = DELIVERIES.alias("other"), ARTICLES.alias("theirs"), ARTICLES.alias("ours")
+_story = func.coalesce(_theirs.c.story_id, -_theirs.c.id)
+_OTHERS = (
+    select(
+        _D.id,
+        _story.label("story"),
+        (_other.c.update_no >= _D.update_no).label("again"),
+        func.min(_other.c.sent_at).label("sent_at"),
+    )
+    .join(_ours, _ours.c.id == _D.article_id)
+    .join(_other, _other.c.reader_id == _D.reader_id)
+    .join(_theirs, _theirs.c.id == _other.c.article_id)
+    .where(
+        _D.id.in_(_IDS),
+        _other.c.state.in_(HANDED_OVER),
+        or_(
+            _other.c.sent_at > bindparam("since", type_=UtcTime),
+            _story == func.coalesce(_ours.c.story_id, -_ours.c.id),
+        ),
+        ~and_(_other.c.campaign_id == _D.campaign_id, _other.c.slot == _D.slot),
+    )
+    .group_by(_D.id, _other.c.campaign_id, _other.c.slot, "story", "again")
+)
