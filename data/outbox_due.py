@@ -79,7 +79,7 @@ def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due
 
 
 def _due(
-    row: Row[Any], article: dict[str, Any], campaign: dict[str, Any], alerts: Sequence[Row[Any]], has_read: bool
+    row: Any, article: dict[str, Any], campaign: dict[str, Any], alerts: Sequence[Row[Any]], has_read: bool
 ) -> Due:
     fields = dict(row._mapping)
     for name in _MUTED:
@@ -127,7 +127,7 @@ def _other_alerts(connection: Connection, ids: Sequence[int], now: datetime) -> 
 # --- the queries, written once: building one costs as much as running it ---
 
 _D, _R, _P, _A, _C = DELIVERIES.c, READERS.c, DEVICES.c, ARTICLES.c, CAMPAIGNS.c
-_IDS = bindparam("ids", expanding=True)
+_IDS: Any = bindparam("ids", expanding=True)
 _MUTED = ("muted_topics", "muted_sources", "muted_stories")
 _LOCK = select(_R.id).where(_R.id.in_(select(_D.reader_id).where(_D.id.in_(_IDS)))).order_by(_R.id).with_for_update()
 _WHO = (

@@ -98,6 +98,7 @@ class _Run:
         self.canaries: dict[str, deque[Outgoing]] = {}  # wait for the first answers of their campaign
         self.waiting = 0  # in all canaries
         self.done: list[Result] = []
+        self.breakers: dict[str, Breaker] = {}
         self.suspects: dict[str, list[tuple[Outgoing, Said, int]]] = {}  # refusals not yet believed
         self.stopped: dict[str, str] = {}  # campaign -> why
         self.untold: set[str] = set()  # campaigns whose stop no outcome has told yet
@@ -115,6 +116,8 @@ class _Run:
                 time.sleep(min(wait_s, POLL_S))
             yield from self._told()
         self._believe_all()
+        now_s = time.monotonic()
+        self.sender.breakers.update({campaign: (one, now_s) for campaign, one in self.breakers.items()})
         yield from self._told()
 
     def _told(self) -> Iterator[Result]:
@@ -127,6 +130,12 @@ class _Run:
                 outcome = replace(outcome, alarm=self.stopped[campaign], stops=True)  # noqa: PLW2901
             yield message, outcome
 
+    def _breaker(self, campaign: str) -> Breaker:
+        found = self.breakers.get(campaign)
+        if found is None:
+            found = self.breakers[campaign] = self.sender.breaker(campaign)
+        return found
+
     # --- going out ---
 
     def _is_finished(self) -> bool:
@@ -138,7 +147,7 @@ class _Run:
         while sender.transport.room > 0 and (message := self._pull()) is not None:
             due = message.due
             room = sender.rooms.get(due.app)
-            breaker = sender.breaker(due.campaign_key)
+            breaker = self._breaker(due.campaign_key)
             if (kept := self._held_back(room, due, breaker)) is not None or room is None:
                 self.done.append((message, kept or _kept("no project")))
             elif not breaker.may_start():
@@ -178,7 +187,7 @@ class _Run:
 
     def _let_out(self) -> Outgoing | None:
         for campaign, queue in self.canaries.items():
-            breaker = self.sender.breaker(campaign)
+            breaker = self._breaker(campaign)
             if queue and (breaker.may_start() or breaker.is_open or campaign in self.stopped):
                 self.waiting -= 1
                 return queue.popleft()
@@ -218,7 +227,7 @@ class _Run:
     def _ended(self, reply: Reply) -> None:
         message, token = reply.tag
         due = message.due
-        room, breaker = self.sender.rooms[due.app], self.sender.breaker(due.campaign_key)
+        room, breaker = self.sender.rooms[due.app], self._breaker(due.campaign_key)
         if reply.unsent:
             breaker.take_back()
             self._unsent(room, message, reply.unsent)
@@ -235,11 +244,12 @@ class _Run:
                 self._answered(room, message, said, reply.status)
 
     def _answered(self, room: _Room, message: Outgoing, said: Said, status: int) -> None:
-        due, breaker = message.due, self.sender.breaker(message.due.campaign_key)
+        due, breaker = message.due, self._breaker(message.due.campaign_key)
         room.errors.append(said.meaning is Meaning.SERVER)
         if breaker.note(is_bad=said.meaning.is_client_error and not self._is_acted_upon(due, said)):
             self._stop(due, breaker.reason)
-        self._believe(due.campaign_key)
+        if self.suspects:
+            self._believe(due.campaign_key)
         if said.meaning is Meaning.SENT:
             self.done.append((message, Outcome("sent", said.name, said.reason)))
         elif said.meaning is Meaning.GONE:
@@ -340,7 +350,7 @@ class _Run:
         held = self.suspects.get(campaign)
         if not held:
             return
-        breaker, is_stopped = self.sender.breaker(campaign), campaign in self.stopped
+        breaker, is_stopped = self._breaker(campaign), campaign in self.stopped
         while held and (is_stopped or breaker.answered - held[0][2] >= breaker.window):
             message, said, _ = held.pop(0)
             self.done.append((message, _doubted(said) if is_stopped else _believed(said)))
@@ -348,7 +358,7 @@ class _Run:
     def _believe_all(self) -> None:
         """At the end: by the share of refusals among what was answered."""
         for campaign, held in self.suspects.items():
-            breaker = self.sender.breaker(campaign)
+            breaker = self._breaker(campaign)
             doubts = campaign in self.stopped or breaker.bad > breaker.most_share * max(breaker.answered, FEW)
             if held and doubts:
                 self._stop(held[0][0].due, breaker.reason)

@@ -1,13 +1,16 @@
 """HTTP/2 by libcurl: a few connections, a hundred streams on each, every body handed over once.
 
-libcurl repeats a request by itself when a connection it had used before dies, a POST too. Here a body comes from a
-`OneShot` that gives it out once: a repeat finds nothing to send and ends as an error. So whatever happens, a message is
-on the wire at most once, and whether its body was asked for tells what may have arrived:
+libcurl repeats a request by itself when a connection it had used before dies, a POST too. Here a body is given out
+once: a repeat finds nothing to send and ends as an error. So whatever happens, a message is on the wire at most once,
+and whether its body was asked for tells what may have arrived:
 
-not asked for                         nothing left this process       `unsent`
-asked for, and an answer came         the answer                      status and body
-asked for, the server refused it      it was never looked at          `unsent` (REFUSED_STREAM, or after a GOAWAY)
-asked for, anything else              it may have been processed      `lost`
+not asked for                             nothing left this process           `unsent`
+asked for, and an answer came             the answer                          status and body
+asked for, and refused by the server      it was never looked at              `unsent`
+asked for, anything else                  it may have been processed          `lost`
+
+A server refuses streams (REFUSED_STREAM, or those after the last of its GOAWAY) on a connection that lives on. libcurl
+does not tell that from a connection that died; the connection does: a later answer on it proves that it lived.
 """
 
 from collections.abc import Callable
@@ -20,8 +23,7 @@ import pycurl
 STREAMS = 100  # of one connection; FCM allows no more
 TIMEOUT_MS = 15_000  # shorter ones made duplicates in the official SDK
 CONNECT_MS = 10_000
-_TEXT = 0  # libcurl's own lines, among the kinds of debug data
-_REFUSED_LINE = b"refused by server"
+_REWOUND = "necessary data rewind was not possible"  # the only trouble: no socket or TLS error came before it
 REFUSED = "refused before it was looked at"
 
 
@@ -48,12 +50,21 @@ class _Slot:
     url: str = ""
     bearer: str = ""
     received: list[bytes] = field(default_factory=list)
-    lines: list[bytes] = field(default_factory=list)
 
     def give(self, _: int) -> bytes | int:
         """The body, once."""
         self.asked += 1
         return self.body if self.asked == 1 else int(pycurl.READFUNC_ABORT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """A request that was either refused or lost with its connection."""
+
+    tag: Any
+    connection: int
+    poll: int
+    why: str
 
 
 class Transport:
@@ -68,10 +79,12 @@ class Transport:
         self._multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, STREAMS)
         self._free: list[_Slot] = []
         self._busy: dict[Any, _Slot] = {}
+        self._doubts: list[_Doubt] = []
+        self._polls = 0
 
     def __len__(self) -> int:
         """How many are under way."""
-        return len(self._busy)
+        return len(self._busy) + len(self._doubts)
 
     @property
     def room(self) -> int:
@@ -98,6 +111,7 @@ class Transport:
 
     def poll(self, wait_s: float) -> list[Reply]:
         """What ended; waits for it at most `wait_s`."""
+        self._polls += 1
         self._multi.perform()
         ended = self._ended()
         if not ended and wait_s > 0:
@@ -118,10 +132,16 @@ class Transport:
         replies: list[Reply] = []
         while True:
             more, good, bad = self._multi.info_read()
-            replies += [self._answered(curl) for curl in good]
-            replies += [self._broken(curl, code, text) for curl, code, text in bad]
+            for curl in good:
+                replies += self._proven(curl) if self._doubts else ()
+                replies.append(self._answered(curl))
+            replies += [one for curl, code, text in bad for one in self._broken(curl, code, text)]
             if not more:
-                return replies
+                break
+        if self._doubts and not self._busy:  # nobody is left who could prove anything
+            replies += [Reply(one.tag, lost=one.why) for one in self._doubts]
+            self._doubts.clear()
+        return replies
 
     def _answered(self, curl: Any) -> Reply:
         slot = self._busy.pop(curl)
@@ -131,36 +151,40 @@ class Transport:
         self._release(slot)
         return made
 
-    def _broken(self, curl: Any, code: int, text: str) -> Reply:
+    def _broken(self, curl: Any, code: int, text: str) -> list[Reply]:
         slot = self._busy.pop(curl)
         why = f"libcurl {code}: {text}"[:160]
+        made = []
         if slot.asked == 0:
-            made = Reply(slot.tag, unsent=why)
-        elif code == pycurl.E_SEND_FAIL_REWIND and any(_REFUSED_LINE in line for line in slot.lines):
-            made = Reply(slot.tag, unsent=REFUSED)
+            made.append(Reply(slot.tag, unsent=why))
+        elif code == pycurl.E_SEND_FAIL_REWIND and text == _REWOUND:
+            self._doubts.append(_Doubt(slot.tag, curl.getinfo(pycurl.CONN_ID), self._polls, why))
         else:
-            made = Reply(slot.tag, lost=why)
+            made.append(Reply(slot.tag, lost=why))
         self._release(slot)
         return made
+
+    def _proven(self, curl: Any) -> list[Reply]:
+        """What an answer tells about requests that ended on its connection in an earlier poll."""
+        connection = curl.getinfo(pycurl.CONN_ID)
+        refused = [one for one in self._doubts if one.connection == connection and one.poll < self._polls]
+        if refused:
+            self._doubts = [one for one in self._doubts if one not in refused]
+        return [Reply(one.tag, unsent=REFUSED) for one in refused]
 
     def _release(self, slot: _Slot) -> None:
         self._multi.remove_handle(slot.curl)
         slot.received.clear()
-        slot.lines.clear()
         slot.tag, slot.body = None, b""
         self._free.append(slot)
 
     def _new(self) -> _Slot:
         curl = pycurl.Curl()
         slot = _Slot(curl)
-        # Where C calls straight into C (`append`, `insert`), a message costs several Python calls less. Debug lines
-        # come as (kind, text): kind 0 goes to the front, headers and data behind it; all are thrown away at the end.
         settings: dict[int, int | str | list[str] | Callable[..., Any]] = {
             pycurl.POST: 1,
             pycurl.READFUNCTION: slot.give,
             pycurl.WRITEFUNCTION: slot.received.append,
-            pycurl.VERBOSE: 1,
-            pycurl.DEBUGFUNCTION: slot.lines.insert,
             pycurl.TIMEOUT_MS: self.timeout_ms,
             pycurl.CONNECTTIMEOUT_MS: CONNECT_MS,
             pycurl.NOSIGNAL: 1,

@@ -56,15 +56,18 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The JSON of a message with holes: `form % values` with the values in `order`."""
+    """The JSON of a message, cut at its holes: hole i stands between part i and part i + 1."""
 
-    form: bytes
-    order: tuple[int, ...]
+    parts: tuple[bytes, ...]
+    order: tuple[int, ...]  # which value goes into hole i
 
     def fill(self, target: bytes, delivery: bytes, ttl: bytes, expires: bytes) -> bytes:
         """The body of one POST; `target` is a JSON member like `"fid":"..."`."""
         values = (target, delivery, ttl, expires)
-        return self.form % tuple([values[place] for place in self.order])
+        pieces = [self.parts[0]]
+        for place, part in zip(self.order, self.parts[1:], strict=True):
+            pieces += (values[place], part)
+        return b"".join(pieces)
 
 
 def read_look(path: Path | None) -> Look:
@@ -103,14 +106,9 @@ def fits(content: Content) -> Iterator[tuple[str, str | None]]:
 
 def cut(message: bytes) -> Template:
     """The template of a message's JSON."""
-    order: list[int] = []
-
-    def hole(found: re.Match[bytes]) -> bytes:
-        order.append(_ORDER.get(found[0], 0))
-        return b"%b"
-
-    form = _HOLES.sub(hole, message.replace(b"%", b"%%"))
-    return Template(b'{"message":' + form + b"}", tuple(order))
+    whole = b'{"message":' + message + b"}"
+    order = tuple(_ORDER.get(found[0], 0) for found in _HOLES.finditer(whole))
+    return Template(tuple(_HOLES.split(whole)), order)
 
 
 def shorten(text: str, most: int) -> str:
