@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, String, and_, bindparam, cast, func, or_, select
+from sqlalchemy import ARRAY, BigInteger, Connection, String, and_, any_, bindparam, cast, func, or_, select
 
 from data.alerts import Due
 from data.clock import micros
@@ -64,13 +64,17 @@ def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due
     """The deliveries in the order of `ids`, their readers' rows locked until the caller commits."""
     if not ids:
         return []
-    if connection.dialect.name == "postgresql":  # on SQLite the whole database has one writer: us
-        connection.execute(_LOCK, {"ids": ids}).all()
-    rows = connection.execute(_WHO, {"ids": ids}).all()
-    articles = _articles(connection, {row.article_id for row in rows})
-    campaigns = _campaigns(connection, {row.campaign_id for row in rows})
-    read = set(connection.execute(_READ, {"ids": ids}).scalars())
-    others = _other_alerts(connection, ids, now)
+    query = _queries(connection.dialect.name)
+    given = {"ids": query.given(ids)}
+    if query.is_postgres:  # on SQLite the whole database has one writer: us
+        connection.execute(query.lock, given).all()
+    rows = connection.execute(query.who, given).all()
+    articles = _by_number(connection, query.what, query.given({row.article_id for row in rows}))
+    campaigns = _by_number(connection, query.why, query.given({row.campaign_id for row in rows}))
+    read = set(connection.execute(query.read, given).scalars())
+    others: dict[int, list[Any]] = defaultdict(list)
+    for row in connection.execute(query.others, given | {"since": now - timedelta(hours=24)}):
+        others[row.id].append(row)
     due = {
         row.id: _due(row, articles[row.article_id], campaigns[row.campaign_id], others.get(row.id, ()), row.id in read)
         for row in rows
@@ -78,9 +82,7 @@ def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due
     return [due[one] for one in ids]
 
 
-def _due(
-    row: Any, article: dict[str, Any], campaign: dict[str, Any], alerts: Sequence[Row[Any]], has_read: bool
-) -> Due:
+def _due(row: Any, article: dict[str, Any], campaign: dict[str, Any], alerts: Sequence[Any], has_read: bool) -> Due:
     fields = dict(row._mapping)
     for name in _MUTED:
         fields[name] = _names(fields[name])
@@ -91,20 +93,13 @@ def _due(
     return Due(**fields, **article, **campaign, has_read=has_read)
 
 
-def _articles(connection: Connection, ids: Collection[int]) -> dict[int, dict[str, Any]]:
-    """What is true of the articles now: read once, however many deliveries they have."""
+def _by_number(connection: Connection, query: Any, given: Any) -> dict[int, dict[str, Any]]:
+    """What is true now of the articles, or campaigns: read once, however many deliveries they have."""
     found = {}
-    for row in connection.execute(_WHAT, {"ids": list(ids)}):
-        fields = dict(row._mapping) | {"topics": tuple(row.topics)}
-        number = fields.pop("id")
-        found[number] = fields
-    return found
-
-
-def _campaigns(connection: Connection, ids: Collection[int]) -> dict[int, dict[str, Any]]:
-    found = {}
-    for row in connection.execute(_WHY, {"ids": list(ids)}):
+    for row in connection.execute(query, {"ids": given}):
         fields = dict(row._mapping)
+        if "topics" in fields:
+            fields["topics"] = tuple(fields["topics"])
         number = fields.pop("id")
         found[number] = fields
     return found
@@ -116,77 +111,96 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(msgspec.json.decode(text, type=list[str]))
 
 
-def _other_alerts(connection: Connection, ids: Sequence[int], now: datetime) -> dict[int, list[Row[Any]]]:
-    """Per delivery, the other alerts handed over to its reader: those of the last day, and those of its story."""
-    found: dict[int, list[Row[Any]]] = defaultdict(list)
-    for row in connection.execute(_OTHERS, {"ids": ids, "since": now - timedelta(hours=24)}):
-        found[row.id].append(row)
-    return found
-
-
 # --- the queries, written once: building one costs as much as running it ---
 
 _D, _R, _P, _A, _C = DELIVERIES.c, READERS.c, DEVICES.c, ARTICLES.c, CAMPAIGNS.c
-_IDS: Any = bindparam("ids", expanding=True)
 _MUTED = ("muted_topics", "muted_sources", "muted_stories")
-_LOCK = select(_R.id).where(_R.id.in_(select(_D.reader_id).where(_D.id.in_(_IDS)))).order_by(_R.id).with_for_update()
-_WHO = (
-    select(
-        *(_D.id, _D.key, _D.campaign_id, _D.slot, (_D.attempt + 1).label("attempt"), _D.expires_at, _D.article_id),
-        *(_D.reader_id, _R.zone, _R.push, _R.quiet_from, _R.quiet_until, _R.daily_cap),
-        *(cast(_R[name], String).label(name) for name in _MUTED),
-        *(_P.fid, _P.token, _P.platform, _P.app, _P.is_test, _P.state.label("device_state")),
-        _P.reader_id.label("device_reader_id"),
-    )
-    .join(READERS, _R.id == _D.reader_id)
-    .join(DEVICES, _P.id == _D.device_id)
-    .where(_D.id.in_(_IDS))
-)
-_WHAT = (
-    select(
-        *(_A.id, _A.key.label("article_key"), _A.title, _A.summary, _A.url, _A.image_url, _A.category, _A.topics),
-        *(_A.published_at, _A.embargo_until, _A.retracted_at, _A.story_id, SOURCES.c.key.label("source_key")),
-    )
-    .outerjoin(SOURCES, SOURCES.c.id == _A.source_id)
-    .where(_A.id.in_(_IDS))
-)
-_WHY = select(_C.id, _C.key.label("campaign_key"), _C.kind.label("campaign_kind"), _C.policy, _C.mode).where(
-    _C.id.in_(_IDS)
-)
-_told, _read_article = ARTICLES.alias("told"), ARTICLES.alias("read")
-# The deliveries whose article, or another of its story, the reader has read.
-_READ = (
-    select(_D.id)
-    .join(_told, _told.c.id == _D.article_id)
-    .join(EVENTS, EVENTS.c.reader_id == _D.reader_id)
-    .join(_read_article, _read_article.c.id == EVENTS.c.article_id)
-    .where(
-        _D.id.in_(_IDS),
-        EVENTS.c.kind.in_(READ_KINDS),
-        or_(_read_article.c.id == _told.c.id, _read_article.c.story_id == _told.c.story_id),
-    )
-    .distinct()
-)
+_told, _read = ARTICLES.alias("told"), ARTICLES.alias("read")
 _other, _theirs, _ours = DELIVERIES.alias("other"), ARTICLES.alias("theirs"), ARTICLES.alias("ours")
-_story = func.coalesce(_theirs.c.story_id, -_theirs.c.id)
-_OTHERS = (
-    select(
-        _D.id,
-        _story.label("story"),
-        (_other.c.update_no >= _D.update_no).label("again"),
-        func.min(_other.c.sent_at).label("sent_at"),
-    )
-    .join(_ours, _ours.c.id == _D.article_id)
-    .join(_other, _other.c.reader_id == _D.reader_id)
-    .join(_theirs, _theirs.c.id == _other.c.article_id)
-    .where(
-        _D.id.in_(_IDS),
-        _other.c.state.in_(HANDED_OVER),
-        or_(
-            _other.c.sent_at > bindparam("since", type_=UtcTime),
-            _story == func.coalesce(_ours.c.story_id, -_ours.c.id),
-        ),
-        ~and_(_other.c.campaign_id == _D.campaign_id, _other.c.slot == _D.slot),
-    )
-    .group_by(_D.id, _other.c.campaign_id, _other.c.slot, "story", "again")
-)
+
+
+class _Queries:
+    """Every query takes its numbers as one value: thousands of parameters would cost more than the rows."""
+
+    def __init__(self, *, is_postgres: bool) -> None:
+        self.is_postgres = is_postgres
+        self.lock = self._lock()
+        self.who, self.what, self.why = self._who(), self._what(), self._why()
+        self.read, self.others = self._read(), self._others()
+
+    def given(self, ids: Collection[int]) -> Any:
+        """The value of the parameter `ids`."""
+        return list(ids) if self.is_postgres else msgspec.json.encode(list(ids)).decode()
+
+    def _in(self, column: Any) -> Any:
+        if self.is_postgres:
+            return column == any_(bindparam("ids", type_=ARRAY(BigInteger)))
+        each = func.json_each(bindparam("ids", type_=String)).table_valued("value")
+        return column.in_(select(each.c.value))
+
+    def _lock(self) -> Any:
+        readers = select(_D.reader_id).where(self._in(_D.id))
+        return select(_R.id).where(_R.id.in_(readers)).order_by(_R.id).with_for_update()
+
+    def _who(self) -> Any:
+        columns = (
+            *(_D.id, _D.key, _D.campaign_id, _D.slot, (_D.attempt + 1).label("attempt"), _D.expires_at, _D.article_id),
+            *(_D.reader_id, _R.zone, _R.push, _R.quiet_from, _R.quiet_until, _R.daily_cap),
+            *(cast(_R[name], String).label(name) for name in _MUTED),
+            *(_P.fid, _P.token, _P.platform, _P.app, _P.is_test, _P.state.label("device_state")),
+            _P.reader_id.label("device_reader_id"),
+        )
+        joined = DELIVERIES.join(READERS, _R.id == _D.reader_id).join(DEVICES, _P.id == _D.device_id)
+        return select(*columns).select_from(joined).where(self._in(_D.id))
+
+    def _what(self) -> Any:
+        columns = (
+            *(_A.id, _A.key.label("article_key"), _A.title, _A.summary, _A.url, _A.image_url, _A.category, _A.topics),
+            *(_A.published_at, _A.embargo_until, _A.retracted_at, _A.story_id, SOURCES.c.key.label("source_key")),
+        )
+        joined = ARTICLES.outerjoin(SOURCES, SOURCES.c.id == _A.source_id)
+        return select(*columns).select_from(joined).where(self._in(_A.id))
+
+    def _why(self) -> Any:
+        columns = (_C.id, _C.key.label("campaign_key"), _C.kind.label("campaign_kind"), _C.policy, _C.mode)
+        return select(*columns).where(self._in(_C.id))
+
+    def _read(self) -> Any:
+        """The deliveries whose article, or another of its story, the reader has read."""
+        joined = (
+            DELIVERIES.join(_told, _told.c.id == _D.article_id)
+            .join(EVENTS, EVENTS.c.reader_id == _D.reader_id)
+            .join(_read, _read.c.id == EVENTS.c.article_id)
+        )
+        same = or_(_read.c.id == _told.c.id, _read.c.story_id == _told.c.story_id)
+        found = select(_D.id).select_from(joined).where(self._in(_D.id), EVENTS.c.kind.in_(READ_KINDS), same)
+        return found.distinct()
+
+    def _others(self) -> Any:
+        """Other alerts handed over to the same reader: those of the last day, and those of the same story."""
+        joined = (
+            DELIVERIES.join(_ours, _ours.c.id == _D.article_id)
+            .join(_other, _other.c.reader_id == _D.reader_id)
+            .join(_theirs, _theirs.c.id == _other.c.article_id)
+        )
+        story = func.coalesce(_theirs.c.story_id, -_theirs.c.id)
+        columns = (
+            _D.id,
+            story.label("story"),
+            (_other.c.update_no >= _D.update_no).label("again"),
+            func.min(_other.c.sent_at).label("sent_at"),
+        )
+        recent = _other.c.sent_at > bindparam("since", type_=UtcTime)
+        wanted = (
+            self._in(_D.id),
+            _other.c.state.in_(HANDED_OVER),
+            or_(recent, story == func.coalesce(_ours.c.story_id, -_ours.c.id)),
+            ~and_(_other.c.campaign_id == _D.campaign_id, _other.c.slot == _D.slot),
+        )
+        found = select(*columns).select_from(joined).where(*wanted)
+        return found.group_by(_D.id, _other.c.campaign_id, _other.c.slot, "story", "again")
+
+
+@lru_cache(maxsize=2)
+def _queries(dialect: str) -> _Queries:
+    return _Queries(is_postgres=dialect == "postgresql")
