@@ -28,6 +28,9 @@ BATCH = 500
 
 def main() -> None:
     """Run one client and print its figures as JSON."""
+    if sys.argv[1] == "memory":
+        print(json.dumps(memory(int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))))
+        return
     name, port, ca_file, count = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
     run = CLIENTS[name](port, ca_file)
     now = SystemClock().now()
@@ -95,17 +98,9 @@ Run = Callable[[Sequence[Due]], int]
 
 def newsbell(port: int, ca_file: Path) -> Run:
     """Our sender: composes, paces (far above what it reaches), breaks, classifies."""
-    from scheduler.fcm import FcmSender
-    from scheduler.fcm_transport import Transport
     from scheduler.message import Composer
-    from scheduler.pace import Limits
-    from scheduler.pacer import Pacer
-    from scheduler.projects import FixedBearer, Project
 
-    url = f"https://127.0.0.1:{port}/v1/projects/{PROJECT}/messages:send"
-    pacer = Pacer(Limits(quota_per_minute=60_000_000, share=1.0, ramp_s=0))
-    sender = FcmSender({"": Project("", PROJECT, url, FixedBearer())}, Transport(ca_file=ca_file), pacer)
-    composer = Composer()
+    sender, composer = _sender(port, ca_file), Composer()
 
     def run(dues: Sequence[Due]) -> int:
         now = SystemClock().now()
@@ -113,6 +108,18 @@ def newsbell(port: int, ca_file: Path) -> Run:
         return sum(outcome.state == "sent" for _, outcome in sender.send(messages))
 
     return run
+
+
+def _sender(port: int, ca_file: Path) -> Any:
+    from scheduler.fcm import FcmSender
+    from scheduler.fcm_transport import Transport
+    from scheduler.pace import Limits
+    from scheduler.pacer import Pacer
+    from scheduler.projects import FixedBearer, Project
+
+    url = f"https://127.0.0.1:{port}/v1/projects/{PROJECT}/messages:send"
+    pacer = Pacer(Limits(quota_per_minute=60_000_000, share=1.0, ramp_s=0))
+    return FcmSender({"": Project("", PROJECT, url, FixedBearer())}, Transport(ca_file=ca_file), pacer)
 
 
 def _firebase(port: int, ca_file: Path) -> Any:
@@ -210,6 +217,22 @@ def aiohttp(port: int, ca_file: Path) -> Run:
         return sent
 
     return lambda dues: loop.run_until_complete(all_of(dues))
+
+
+def memory(port: int, ca_file: Path, count: int) -> dict[str, Any]:
+    """Resident megabytes after every twentieth of `count` messages, made one by one and sent by our sender."""
+    from scheduler.message import Composer
+
+    sender, composer, now = _sender(port, ca_file), Composer(), SystemClock().now()
+    messages = (composer.compose(due(number, now), now) for number in range(count))
+    samples, sent, wall, cpu = [], 0, time.perf_counter(), time.process_time()
+    for number, (_, outcome) in enumerate(sender.send(messages), 1):
+        sent += outcome.state == "sent"
+        if number % max(1, count // 20) == 0:
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            samples.append(round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1))
+    seconds, cpu_s = time.perf_counter() - wall, time.process_time() - cpu
+    return {"messages": count, "sent": sent, "rss_mb": samples, "seconds": seconds, "cpu_s": cpu_s}
 
 
 CLIENTS: dict[str, Callable[[int, Path], Run]] = {

@@ -76,7 +76,13 @@ def fake(folder: Path, **script: object) -> Iterator[Server]:
     port = _free_port()
     file = folder / "script.json"
     quiet = {"per_minute": None, "per_device_minute": None}
-    given = {"latency": {"ms": LATENCY_MS}, "quota": quiet, "keep_phones": 0, "log_requests": False} | script
+    given = {
+        "latency": {"ms": LATENCY_MS},
+        "quota": quiet,
+        "keep_phones": 0,
+        "log_requests": False,
+        "any_bearer": True,
+    } | script
     file.write_text(json.dumps(given))
     options = ["--port", str(port), "--script", str(file), "--folder", str(folder / "fake")]
     with _process([sys.executable, "-m", "scheduler.cli", "fake-fcm", *options]) as process:

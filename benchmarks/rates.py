@@ -30,8 +30,10 @@ class Rates(Report):
         versions = ", ".join(f"{name} {one}" for name, one in where["versions"].items())
         parts += [
             "",
-            f"{where['cpu']}, {where['cores']} cores, load {where['load_1min']} at the end; "
-            f"Python {where['python']}; {versions}.",
+            (
+                f"{where['cpu']}, {where['cores']} cores, load {where['load_1min']} at the end; "
+                f"Python {where['python']}; {versions}."
+            ),
             "",
         ]
         return "\n".join(parts)

@@ -27,6 +27,7 @@ from scheduler.template import (
 )
 
 __all__ = ["BODY_MOST", "TITLE_MOST", "Composer", "Outgoing", "compose", "shorten"]
+TTL_MOST_S = 2_419_200  # four weeks
 _quoted = msgspec.json.Encoder().encode
 
 
@@ -77,7 +78,7 @@ class Composer:
     def compose(self, due: Due, now: datetime, *, by_token: bool = False) -> Outgoing:
         """The message of one delivery; InvalidInput if firebase-admin refuses it or no target is known."""
         template: Template = self._template(self.content(due))
-        left_s = max(0, math.floor((due.expires_at - now).total_seconds()))
+        left_s = _left_s(due, now)
         target = _target(due, by_token=by_token)
         key = _quoted(due.key)[1:-1]
         expires = b"%d" % int(due.expires_at.timestamp())
@@ -87,7 +88,7 @@ class Composer:
         """The same message as firebase-admin's own object, built anew: a hundred times slower."""
         content = self.content(due)
         name, value = json.loads(b"{%b}" % _target(due, by_token=by_token)).popitem()
-        left_s = max(0, math.floor((due.expires_at - now).total_seconds()))
+        left_s = _left_s(due, now)
         expires_s = int(due.expires_at.timestamp())
         for body, image in fits(content):
             made = message(content, body, image, self.look, {name: value}, due.key, left_s, expires_s)
@@ -104,6 +105,11 @@ def compose(due: Due, now: datetime) -> Outgoing:
 @lru_cache(maxsize=1)
 def _plain() -> Composer:
     return Composer()
+
+
+def _left_s(due: Due, now: datetime) -> int:
+    """How long the message may wait for the phone: what is left of the freshness, at most what FCM stores."""
+    return max(0, min(TTL_MOST_S, math.floor((due.expires_at - now).total_seconds())))
 
 
 def _priority(policy: str) -> str:

@@ -56,7 +56,7 @@ class Log:
 
     def as_dict(self, *, lines: int = 0) -> dict[str, Any]:
         """Counts, and the last so many lines; legacy tokens among them are masked."""
-        shown = [asdict(line) for line in self.lines[len(self.lines) - lines :]] if lines else []
+        shown = [asdict(line) for line in self.lines[-lines:]] if lines else []
         for line in shown:
             if line["kind"] == "token":
                 line["target"] = line["target"][:6] + "..."

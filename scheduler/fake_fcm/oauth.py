@@ -24,10 +24,12 @@ def _refused(code: str, text: str) -> Answer:
 
 @dataclass
 class OAuth:
-    """Accounts made at run time and the bearers they hold. `any_bearer`: take whatever begins with `ya29.`."""
+    """Accounts made at run time and the bearers they hold. `any_bearer`: take whatever begins with `ya29.`;
+    None: while there is no account.
+    """
 
     life_s: float = 3_599.0
-    any_bearer: bool = True
+    any_bearer: bool | None = None
     grants: int = 0
     keys: dict[str, Any] = field(default_factory=dict)  # client_email -> public key
     bearers: dict[str, tuple[str, float]] = field(default_factory=dict)  # bearer -> (client_email, ends_at_s)
@@ -81,7 +83,8 @@ class OAuth:
             return False
         held = self.bearers.get(bearer)
         if held is None:
-            return self.any_bearer and bearer.startswith("ya29.") and not self.keys
+            takes_any = not self.keys if self.any_bearer is None else self.any_bearer
+            return takes_any and bearer.startswith("ya29.")
         return held[1] > now_s
 
     def _signer(self, assertion: str) -> str:

@@ -90,6 +90,7 @@ class Script(msgspec.Struct, forbid_unknown_fields=True):
     connection: Connection = msgspec.field(default_factory=Connection)
     rules: list[Rule] = []
     token_life_s: float = 3_599.0
+    any_bearer: bool | None = None  # take every `ya29.`; not set: until a service account was made
     keep_phones: int = 50_000
     log_requests: bool = True
     seed: int = 1

@@ -67,7 +67,7 @@ class Service:
         """Take another script from now on; inbox, log and bearers stay."""
         self.script, self.dice = script, Dice(script)
         self.quotas = Quotas(script.quota.per_minute, script.quota.per_device_minute)
-        self.oauth.life_s = script.token_life_s
+        self.oauth.life_s, self.oauth.any_bearer = script.token_life_s, script.any_bearer
 
     @property
     def now_s(self) -> float:
