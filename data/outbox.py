@@ -14,6 +14,7 @@ import numpy as np
 from sqlalchemy import Connection, func, insert, literal, null, or_, select, update
 
 from data.alerts import TOLD_STATES, WAITING_STATES, CampaignRow, Due, NewDelivery, Outcome, PlanRow, Told
+from data.broadcasts import followed, said
 from data.clock import micros
 from data.columns import UtcTime
 from data.errors import NotFound
@@ -140,8 +141,9 @@ class Outbox:
     def told(self, reader_ids: Sequence[int], *, since: datetime, story_ids: Iterable[int] = ()) -> Told:
         """What these readers were told since `since`, and whatever they were ever told of these stories.
 
-        An alert that went to three devices is one row. Its story is the one its article is in now: merged stories
-        count under the id they have today, an article without a story under minus its own id.
+        An alert that went to three devices is one row, a message to a topic one for each reader it reached. Its story
+        is the one its article is in now: merged stories count under the id they have today, an article without a story
+        under minus its own id.
         """
         place = {reader_id: row for row, reader_id in enumerate(reader_ids)}
         story = func.coalesce(ARTICLES.c.story_id, -ARTICLES.c.id)
@@ -159,6 +161,11 @@ class Outbox:
                 )
                 rows = connection.execute(query)
                 found += [(place[row.reader_id], micros(row.at), row.story, row.update_no) for row in rows]
+            broadcasts = said(connection, since=since, stories=story_ids)
+            topics = followed(connection, list(reader_ids)) if any(one.reader_topic for one in broadcasts) else {}
+            for one in broadcasts:
+                reached = (row for reader, row in place.items() if one.reaches(topics.get(reader, ())))
+                found += [(row, micros(one.sent_at), one.story, one.update_no) for row in reached]
         table_ = np.array(found, np.int64).reshape(-1, 4)
         return Told(table_[:, 0], table_[:, 1], table_[:, 2], table_[:, 3])
 

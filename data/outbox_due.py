@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import ARRAY, BigInteger, Connection, String, and_, any_, bindparam, cast, func, or_, select
 
 from data.alerts import Due
+from data.broadcasts import followed, said
 from data.clock import micros
 from data.columns import UtcTime
 from data.models import Article, Campaign, Delivery, Device, Event, Reader, Source
@@ -20,6 +21,14 @@ READERS, DEVICES, EVENTS = table(Reader), table(Device), table(Event)
 # Whoever did one of these knows the story, or does not want it.
 READ_KINDS = ("open", "read", "finish", "share", "save", "push_open", "hide", "less_like_this")
 HANDED_OVER = ("sending", "sent", "unknown")
+
+
+class _Alert(NamedTuple):
+    """Another alert to the same reader, in the form of a row of `_Queries.others`."""
+
+    story: int
+    again: bool
+    sent_at: datetime
 
 
 # Campaigns of an earlier lane go first, however long those of a later one have waited.
@@ -75,6 +84,7 @@ def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due
     others: dict[int, list[Any]] = defaultdict(list)
     for row in connection.execute(query.others, given | {"since": now - timedelta(hours=24)}):
         others[row.id].append(row)
+    _add_broadcasts(connection, rows, articles, others, now)
     due = {
         row.id: _due(row, articles[row.article_id], campaigns[row.campaign_id], others.get(row.id, ()), row.id in read)
         for row in rows
@@ -82,8 +92,27 @@ def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due
     return [due[one] for one in ids]
 
 
+def _add_broadcasts(
+    connection: Connection,
+    rows: Sequence[Any],
+    articles: dict[int, dict[str, Any]],
+    others: dict[int, list[Any]],
+    now: datetime,
+) -> None:
+    """Messages to topics count as alerts to everybody they reached."""
+    story = {row.id: articles[row.article_id]["story_id"] or -row.article_id for row in rows}
+    told = said(connection, since=now - timedelta(hours=24), stories=set(story.values()))
+    if not told:
+        return
+    topics = followed(connection, [row.reader_id for row in rows])
+    for row in rows:
+        reached = (one for one in told if one.reaches(topics[row.reader_id]))
+        others[row.id] += [_Alert(one.story, one.update_no >= row.update_no, one.sent_at) for one in reached]
+
+
 def _due(row: Any, article: dict[str, Any], campaign: dict[str, Any], alerts: Sequence[Any], has_read: bool) -> Due:
     fields = dict(row._mapping)
+    del fields["update_no"]
     for name in _MUTED:
         fields[name] = _names(fields[name])
     if alerts:
@@ -145,7 +174,7 @@ class _Queries:
     def _who(self) -> Any:
         columns = (
             *(_D.id, _D.key, _D.campaign_id, _D.slot, (_D.attempt + 1).label("attempt"), _D.expires_at, _D.article_id),
-            *(_D.reader_id, _R.zone, _R.push, _R.quiet_from, _R.quiet_until, _R.daily_cap),
+            *(_D.update_no, _D.reader_id, _R.zone, _R.push, _R.quiet_from, _R.quiet_until, _R.daily_cap),
             *(cast(_R[name], String).label(name) for name in _MUTED),
             *(_P.fid, _P.token, _P.platform, _P.app, _P.is_test, _P.state.label("device_state")),
             _P.reader_id.label("device_reader_id"),

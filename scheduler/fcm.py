@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from data.alerts import Due, Outcome
 from data.clock import Clock, SystemClock
+from data.errors import InvalidInput
 from scheduler.breaker import Breaker
 from scheduler.fcm_errors import Meaning, Said, understand
 from scheduler.fcm_transport import REFUSED, Reply, Transport
@@ -74,6 +75,43 @@ class FcmSender:
             room.fault = room.renewed = ""
         self.breakers = {key: known for key, known in self.breakers.items() if not known[0].is_open}
         return _Run(self, messages).results()
+
+    def post(self, app: str, body: bytes) -> Outcome:
+        """One message that is no delivery, like one to a topic; outside the lanes, within the pace."""
+        room = self.rooms.get(app)
+        if room is None:
+            raise InvalidInput(f"no project for app {app!r}; add it to NEWSBELL_FCM_APPS")
+        for _ in range(3):  # a refused stream and an expired token may be tried again
+            self._wait(room)
+            try:
+                token = room.project.bearer.token()
+                reply = self._reply(room, token, body)
+                said = understand(reply.status, reply.body, reply.retry_after_s)
+                if not reply.unsent and said.meaning is not Meaning.UNAUTHENTICATED:
+                    break
+                if reply.status:
+                    room.project.bearer.renew(token)
+            except CredentialRefused as error:
+                return Outcome("failed", reason=str(error))
+        if reply.unsent:
+            return Outcome("failed", reason=f"FCM not reached: {reply.unsent}")
+        if said.meaning is Meaning.SENT:
+            return Outcome("sent", said.name)
+        if reply.lost or said.meaning is Meaning.SERVER:
+            return Outcome("unknown", reason=reply.lost or said.reason)
+        return Outcome("failed", reason=said.reason)
+
+    def _wait(self, room: _Room) -> None:
+        """For a slot of the project."""
+        while not (found := self.pacer.free(room.project.id))[0]:
+            time.sleep(min(1.0, found[1] or 0.001))
+        self.pacer.take(room.project.id)
+
+    def _reply(self, room: _Room, token: str, body: bytes) -> Reply:
+        self.transport.post(room.project.url, token, body, None)
+        while not (replies := self.transport.poll(POLL_S)):
+            pass
+        return replies[0]
 
     def close(self) -> None:
         """Drop the connections."""

@@ -22,7 +22,7 @@ PAYLOAD_MOST_BYTES = 4_000  # FCM refuses 4,096; the device's own values need th
 TOPIC_MOST_BYTES = 2_000  # and 2,048 for a topic
 PLATFORMS = ("android", "ios", "web")
 DEVICE, DELIVERY, TTL, EXPIRES = "@device@", "@delivery@", "@ttl@", "@expires@"
-_HOLES = re.compile(b'"fid":"@device@"|"token":"@device@"|@delivery@|@ttl@|@expires@')
+_HOLES = re.compile(b'"(?:fid|token|topic)":"@device@"|@delivery@|@ttl@|@expires@')
 _ORDER = {b"@delivery@": 1, b"@ttl@": 2, b"@expires@": 3}
 
 
