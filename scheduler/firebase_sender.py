@@ -41,6 +41,7 @@ class FirebaseSender:
 
     def _send(self, app: str, batch: list[Outgoing]) -> Iterator[tuple[Outgoing, Outcome]]:
         from firebase_admin import messaging
+        from firebase_admin.exceptions import FirebaseError
 
         stopped = [one for one in batch if app not in self.apps or self._breaker(one).is_open]
         yield from ((one, Outcome("ready", reason="the campaign was stopped")) for one in stopped)
@@ -49,8 +50,10 @@ class FirebaseSender:
             return
         now = self.clock.now()
         made = [self.composer.whole(one.due, now) for one in left]
-        answers = messaging.send_each(made, app=self.apps[app]).responses
-        said = [_said(answer) for answer in answers]
+        try:
+            said = [_said(answer) for answer in messaging.send_each(made, app=self.apps[app]).responses]
+        except FirebaseError:  # one result for all: whatever was sent is not told
+            said = [Said(Meaning.SERVER, "no answer")] * len(left)
         for one, what in zip(left, said, strict=True):
             self._breaker(one).note(is_bad=what.meaning.is_client_error)
         for one, what in zip(left, said, strict=True):

@@ -105,7 +105,7 @@ class Project:
 
 class _App(msgspec.Struct, forbid_unknown_fields=True):
     project: str
-    credentials: Path | None = None
+    credentials: str | None = None
 
 
 def projects(settings: Settings) -> Mapping[str, Project]:
@@ -120,7 +120,10 @@ def projects(settings: Settings) -> Mapping[str, Project]:
 def accounts(settings: Settings) -> dict[str, tuple[str, Path | None]]:
     """App -> (project id, service-account file)."""
     first = {"": (settings.fcm_project, settings.fcm_credentials)}
-    return first | {app: (one.project, one.credentials) for app, one in _apps(settings.fcm_apps).items()}
+    return first | {
+        app: (one.project, Path(one.credentials) if one.credentials else None)
+        for app, one in _apps(settings.fcm_apps).items()
+    }
 
 
 def _apps(path: Path | None) -> dict[str, _App]:

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> Iterator[Rates]:
         for pinned in (True, False):
             yield _transport(name, servers[name], small, command, pinned=pinned)
     for name in reversed(servers):
-        yield _outbox(name, servers[name], round(60_000 * small), command)
+        yield _outbox(name, servers[name], round((30_000 if name == "nginx" else 10_000) * small), command)
     if options.large:
         yield _memory(servers.get("nginx", fake), command)
 
@@ -62,7 +62,7 @@ def _outbox(name: str, server: Open, count: int, command: str) -> Rates:
     """One line of `send_each` (no outbox at all), then draining on each database by one and by two processes."""
     lines: list[dict[str, Any]] = []
     with _running(server) as running:
-        lines.append(_client(running, REFERENCE, max(500, count // 20), pinned=True))
+        lines.append(_client(running, REFERENCE, max(500, count // 15), pinned=True))
         for database, opened in (("SQLite", _sqlite), ("PostgreSQL", _postgres)):
             for processes in (1, 2):
                 with opened() as url:

@@ -29,6 +29,7 @@ class Port(asyncio.Protocol):
         self.server = server
         self.wire: H1Wire | H2Wire | None = None
         self.first = b""
+        self.is_made = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  asyncio's own promise for streams
@@ -39,8 +40,15 @@ class Port(asyncio.Protocol):
         secure: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         if secure is not None and secure.selected_alpn_protocol() == "h2":
             self._speak_h2()
+        self.is_made = True
+        if self.first:
+            data, self.first = self.first, b""
+            self.data_received(data)
 
     def data_received(self, data: bytes) -> None:
+        if not self.is_made:  # after `start_tls`, bytes may come before it returns
+            self.first += data
+            return
         if self.wire is None:
             self.first += data
             if len(self.first) < len(PREFACE) and PREFACE.startswith(self.first):
@@ -54,7 +62,8 @@ class Port(asyncio.Protocol):
         self.wire.received(data)
 
     def connection_lost(self, _: Exception | None) -> None:
-        self.server.transports.discard(self.transport)
+        if self.is_made:
+            self.server.transports.discard(self.transport)
         if self.wire is not None:
             self.wire.closed()
 
