@@ -269,13 +269,14 @@ class ReaderPatch(Shape):
 
 
 class DeviceIn(Shape):
-    """One installation of the app: `fid` is the Firebase installation id."""
+    """One installation of the app: `fid` is the Firebase installation id, `app` the Firebase project it belongs to."""
 
     fid: Identifier
     platform: Literal["android", "ios", "web"]
     token: Annotated[str, StringConstraints(min_length=1, max_length=4_096)] | None = None
     app_version: Name | None = None
     language: Language | None = None
+    app: Annotated[str, StringConstraints(max_length=50)] = ""
     is_test: Truth = False
 
 

@@ -26,8 +26,10 @@ from data.store import Store
 from recommender.snapshot import Snapshot
 from scheduler.delivery import Deliverer
 from scheduler.jobs import Job, jobs
+from scheduler.message import Composer
 from scheduler.planning import Planner
 from scheduler.sender import Sender
+from scheduler.template import read_look
 
 log = logging.getLogger(__name__)
 LEASE_S = 15.0
@@ -52,7 +54,8 @@ class Runner:
         self.campaigns, self.outbox = Campaigns(store), Outbox(store)
         self.stopping = threading.Event()
         self.planner = Planner(store, snapshot, dask=settings.dask)
-        self.deliverer = Deliverer(store, sender, clock, is_stopping=self._must_stop)
+        composer = Composer(read_look(settings.fcm_look))
+        self.deliverer = Deliverer(store, sender, clock, is_stopping=self._must_stop, composer=composer)
         self.fence: int | None = None
         self._ticks: BackgroundScheduler | None = None
 

@@ -103,6 +103,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_lease")),
     )
     op.create_table(
+        "pace",
+        sa.Column("project", sa.String(), nullable=False),
+        sa.Column("next_us", BigKey, nullable=False),
+        sa.Column("ceiling", sa.Float(), nullable=False),
+        sa.Column("active_us", BigKey, nullable=False),
+        sa.Column("used_us", BigKey, nullable=False),
+        sa.Column("raised_us", BigKey, nullable=False),
+        sa.Column("cut_us", BigKey, nullable=False),
+        sa.Column("paused_until_us", BigKey, nullable=False),
+        sa.Column("pauses", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("project", name=op.f("pk_pace")),
+    )
+    op.create_table(
         "person",
         sa.Column("id", BigKey, autoincrement=True, nullable=False),
         sa.Column("email", sa.String(length=200), nullable=False),
@@ -242,6 +255,7 @@ def upgrade() -> None:
         sa.Column("token", sa.String(), nullable=True),
         sa.Column("app_version", sa.String(), nullable=True),
         sa.Column("language", sa.String(), nullable=True),
+        sa.Column("app", sa.String(), nullable=False),
         sa.Column("is_test", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("seen_at", UtcTime(), nullable=False),
@@ -282,6 +296,39 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("article_name", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_article_name_article_id"), ["article_id"], unique=False)
+
+    op.create_table(
+        "broadcast",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("app", sa.String(), nullable=False),
+        sa.Column("topic", sa.String(), nullable=False),
+        sa.Column("reader_topic", sa.String(), nullable=True),
+        sa.Column("article_id", BigKey, nullable=False),
+        sa.Column("story_id", BigKey, nullable=False),
+        sa.Column("update_no", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("author", sa.String(), nullable=False),
+        sa.Column("sent_at", UtcTime(), nullable=False),
+        sa.Column("message_name", sa.String(), nullable=True),
+        sa.CheckConstraint("state in ('sending', 'sent', 'failed', 'unknown')", name=op.f("ck_broadcast_state")),
+        sa.ForeignKeyConstraint(
+            ["article_id"], ["article.id"], name=op.f("fk_broadcast_article_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_broadcast")),
+        sa.UniqueConstraint("key", name=op.f("uq_broadcast_key")),
+    )
+    with op.batch_alter_table("broadcast", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_broadcast_article_id"), ["article_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_broadcast_sent_at"), ["sent_at"], unique=False)
+        batch_op.create_index(
+            "uq_broadcast_told",
+            ["topic", "story_id", "update_no"],
+            unique=True,
+            sqlite_where=sa.text("state <> 'failed'"),
+            postgresql_where=sa.text("state <> 'failed'"),
+        )
 
     op.create_table(
         "delivery",
@@ -330,7 +377,9 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_delivery_campaign_id"), ["campaign_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_delivery_plan_id"), ["plan_id"], unique=False)
         batch_op.create_index("ix_delivery_reader_id_planned_at", ["reader_id", "planned_at"], unique=False)
-        batch_op.create_index("ix_delivery_state_not_before_at", ["state", "not_before_at"], unique=False)
+        batch_op.create_index(
+            "ix_delivery_state_campaign_id_not_before_at", ["state", "campaign_id", "not_before_at"], unique=False
+        )
         batch_op.create_index(
             "uq_delivery_told",
             ["device_id", "story_id", "update_no"],
@@ -437,13 +486,23 @@ def downgrade() -> None:
     op.drop_table("event")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.drop_index("uq_delivery_told")
-        batch_op.drop_index("ix_delivery_state_not_before_at")
+        batch_op.drop_index("ix_delivery_state_campaign_id_not_before_at")
         batch_op.drop_index("ix_delivery_reader_id_planned_at")
         batch_op.drop_index(batch_op.f("ix_delivery_plan_id"))
         batch_op.drop_index(batch_op.f("ix_delivery_campaign_id"))
         batch_op.drop_index(batch_op.f("ix_delivery_article_id"))
 
     op.drop_table("delivery")
+    with op.batch_alter_table("broadcast", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_broadcast_told",
+            sqlite_where=sa.text("state <> 'failed'"),
+            postgresql_where=sa.text("state <> 'failed'"),
+        )
+        batch_op.drop_index(batch_op.f("ix_broadcast_sent_at"))
+        batch_op.drop_index(batch_op.f("ix_broadcast_article_id"))
+
+    op.drop_table("broadcast")
     with op.batch_alter_table("article_name", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_article_name_article_id"))
 
@@ -477,6 +536,7 @@ def downgrade() -> None:
 
     op.drop_table("reader")
     op.drop_table("person")
+    op.drop_table("pace")
     op.drop_table("lease")
     op.drop_table("key")
     op.drop_table("feed")
