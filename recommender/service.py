@@ -99,6 +99,7 @@ class Service:
         Slow work on the index goes on beside; the index is kept in `settings.index_dir` for the next start.
         """
         self.refresh()
+        self._warm()
         self._follower.beside = Beside()
         self.writer.start()
         self._stopping.clear()
@@ -117,9 +118,15 @@ class Service:
     def _run(self) -> None:
         while not self._stopping.wait(self.settings.refresh_s):
             try:
-                self.refresh()
+                if self.refresh():
+                    self._warm()
             except Exception:
                 log.exception("could not follow the database; trying again")  # answers go on from what we have
+
+    def _warm(self) -> None:
+        """Lay out the window for what changed, so that no reader's list waits for it."""
+        snapshot, at_us = self.snapshot, micros(self.clock.now())
+        listing.for_you(snapshot, NOBODY, self._ask(1, None, None, ()), at_us=at_us)
 
     def related(
         self,
