@@ -10,7 +10,9 @@ asked for, and refused by the server      it was never looked at              `u
 asked for, anything else                  it may have been processed          `lost`
 
 A server refuses streams (REFUSED_STREAM, or those after the last of its GOAWAY) on a connection that lives on. libcurl
-does not tell that from a connection that died; the connection does: a later answer on it proves that it lived.
+ends them like those of a connection that died, by the same code, but two things differ, and both must hold: libcurl
+recorded no trouble of the socket, TLS or HTTP/2 before it wanted to repeat, and no other request of that connection was
+lost with it, then or in the next turn.
 """
 
 from collections.abc import Callable
@@ -23,6 +25,7 @@ import pycurl
 STREAMS = 100  # of one connection; FCM allows no more
 TIMEOUT_MS = 15_000  # shorter ones made duplicates in the official SDK
 CONNECT_MS = 10_000
+_STREAM_RESET = 92  # CURLE_HTTP2_STREAM, for which pycurl has no name
 _REWOUND = "necessary data rewind was not possible"  # the only trouble: no socket or TLS error came before it
 REFUSED = "refused before it was looked at"
 
@@ -80,6 +83,7 @@ class Transport:
         self._free: list[_Slot] = []
         self._busy: dict[Any, _Slot] = {}
         self._doubts: list[_Doubt] = []
+        self._dead: set[int] = set()  # connections that took requests with them, in this turn and the last
         self._polls = 0
 
     def __len__(self) -> int:
@@ -132,16 +136,11 @@ class Transport:
         replies: list[Reply] = []
         while True:
             more, good, bad = self._multi.info_read()
-            for curl in good:
-                replies += self._proven(curl) if self._doubts else ()
-                replies.append(self._answered(curl))
-            replies += [one for curl, code, text in bad for one in self._broken(curl, code, text)]
+            replies += [self._answered(curl) for curl in good]
+            replies += [one for one in (self._broken(*each) for each in bad) if one is not None]
             if not more:
                 break
-        if self._doubts and not self._busy:  # nobody is left who could prove anything
-            replies += [Reply(one.tag, lost=one.why) for one in self._doubts]
-            self._doubts.clear()
-        return replies
+        return replies + (self._decided() if self._doubts else [])
 
     def _answered(self, curl: Any) -> Reply:
         slot = self._busy.pop(curl)
@@ -151,26 +150,31 @@ class Transport:
         self._release(slot)
         return made
 
-    def _broken(self, curl: Any, code: int, text: str) -> list[Reply]:
+    def _broken(self, curl: Any, code: int, text: str) -> Reply | None:
         slot = self._busy.pop(curl)
-        why = f"libcurl {code}: {text}"[:160]
-        made = []
+        why, made = f"libcurl {code}: {text}"[:160], None
         if slot.asked == 0:
-            made.append(Reply(slot.tag, unsent=why))
+            made = Reply(slot.tag, unsent=why)
         elif code == pycurl.E_SEND_FAIL_REWIND and text == _REWOUND:
             self._doubts.append(_Doubt(slot.tag, curl.getinfo(pycurl.CONN_ID), self._polls, why))
         else:
-            made.append(Reply(slot.tag, lost=why))
+            made = Reply(slot.tag, lost=why)
+            if code != _STREAM_RESET:  # one stream alone was reset
+                self._dead.add(curl.getinfo(pycurl.CONN_ID))
         self._release(slot)
         return made
 
-    def _proven(self, curl: Any) -> list[Reply]:
-        """What an answer tells about requests that ended on its connection in an earlier poll."""
-        connection = curl.getinfo(pycurl.CONN_ID)
-        refused = [one for one in self._doubts if one.connection == connection and one.poll < self._polls]
-        if refused:
-            self._doubts = [one for one in self._doubts if one not in refused]
-        return [Reply(one.tag, unsent=REFUSED) for one in refused]
+    def _decided(self) -> list[Reply]:
+        """The doubts of earlier turns, refused or lost."""
+        ripe = [one for one in self._doubts if one.poll < self._polls or not self._busy]
+        self._doubts = [one for one in self._doubts if one.poll >= self._polls and self._busy]
+        made = [
+            Reply(one.tag, lost=one.why) if one.connection in self._dead else Reply(one.tag, unsent=REFUSED)
+            for one in ripe
+        ]
+        if not self._doubts:
+            self._dead.clear()
+        return made
 
     def _release(self, slot: _Slot) -> None:
         self._multi.remove_handle(slot.curl)

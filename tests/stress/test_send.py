@@ -60,7 +60,7 @@ def sender_to(server: FakeFcm) -> FcmSender:
     url = f"{server.url}/v1/projects/demo-news/messages:send"
     pacer = Pacer(Limits(quota_per_minute=600_000, share=0.8, ramp_s=0), rng=random.Random(1))
     project = Project("", "demo-news", url, FixedBearer())
-    return FcmSender({"": project}, Transport(connections=8, ca_file=server.ca_file, timeout_ms=5_000), pacer)
+    return FcmSender({"": project}, Transport(connections=8, ca_file=server.ca_file), pacer)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
