@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from hashlib import blake2b
 from time import monotonic
@@ -33,7 +34,7 @@ BY_ENCODING = (b"vary", b"Accept-Encoding, Authorization")
 ZIPPED = (b"content-encoding", b"gzip")
 ZIP_FROM = 1_000  # bytes
 FRESH_S = 1.0  # a list of before the last reads is answered this long: popularity is to be felt within two seconds
-SAME_S = 20.0  # a list after which nothing at all changed; it says how old its articles are
+SAME_S = 60.0  # a list after which nothing at all changed; it says how many minutes old its articles are
 MOST_LISTS = 10_000
 _encode = msgspec.json.Encoder().encode
 Pairs = tuple[tuple[bytes, bytes], ...]
@@ -47,15 +48,16 @@ class Answer(NamedTuple):
     headers: Pairs
 
 
-class Kept(NamedTuple):
-    """A related list as it was answered."""
+@dataclass(slots=True)
+class Kept:
+    """A related list as it was answered; compressed when somebody first asks for that."""
 
     rev: int
     snapshot: Snapshot
     made_at: float
     etag: bytes
     body: bytes
-    zipped: bytes
+    zipped: bytes = b""
 
 
 class RelatedLists:
@@ -146,7 +148,8 @@ class Hot:
         held = headers.get(b"if-none-match")
         if held and (held == "*" or kept.etag[2:].decode() in held):
             return Answer(304, b"", told[1:])
-        if _takes_gzip(headers) and kept.zipped:
+        if _takes_gzip(headers) and len(kept.body) >= ZIP_FROM:
+            kept.zipped = kept.zipped or _zipped(kept.body)
             return Answer(200, kept.zipped, (*told, ZIPPED))
         return Answer(200, kept.body, told)
 
@@ -194,8 +197,7 @@ def _kept(rev: int, snapshot: Snapshot, served: RelatedList) -> Kept:
     body = _encode(served)
     # The same list under another served_id is the same to a reader: the tag is of what is shown.
     tag = blake2b(_encode((served.fallback, served.items)), digest_size=12).hexdigest()
-    zipped = _zipped(body) if len(body) >= ZIP_FROM else b""
-    return Kept(rev, snapshot, monotonic(), f'W/"{tag}"'.encode(), body, zipped)
+    return Kept(rev, snapshot, monotonic(), f'W/"{tag}"'.encode(), body)
 
 
 @lru_cache(maxsize=16_384)
