@@ -44,7 +44,7 @@ def _now_query(ids: Sequence[int]) -> Any:
     d, c, a, r, p = DELIVERIES.c, CAMPAIGNS.c, ARTICLES.c, READERS.c, DEVICES.c
     columns = (
         *(d.id, d.key, d.campaign_id, d.slot, (d.attempt + 1).label("attempt"), d.expires_at, d.article_id),
-        *(c.key.label("campaign_key"), c.kind.label("campaign_kind"), c.policy),
+        *(c.key.label("campaign_key"), c.kind.label("campaign_kind"), c.policy, c.message),
         *(a.key.label("article_key"), a.title, a.summary, a.url, a.image_url, a.category, a.topics),
         *(a.published_at, a.embargo_until, a.retracted_at, a.story_id, SOURCES.c.key.label("source_key")),
         *(d.reader_id, r.zone, r.push, r.quiet_from, r.quiet_until, r.daily_cap),
@@ -64,6 +64,8 @@ def _now_query(ids: Sequence[int]) -> Any:
 
 def _due(row: Row[Any]) -> Due:
     fields = dict(row._mapping)
+    written = fields.pop("message")  # of the desk's own: an alert says what the desk wrote
+    fields |= {"title": written["title"], "summary": written.get("body", "")} if written else {}
     return Due(**fields | {name: tuple(fields[name]) for name in _TUPLES})
 
 

@@ -1,15 +1,23 @@
 """Every query: one method = one transaction. Bulk paths hand out arrays and plain values."""
 
 from data.store.articles import Articles
+from data.store.audit import Audit
 from data.store.desk import Desk
+from data.store.drafts import Drafts
 from data.store.events import Events
 from data.store.feeds import Feeds
 from data.store.keys import Keys
+from data.store.people import People
+from data.store.personas import Personas
 from data.store.readers import Readers
+from data.store.sessions import Sessions
 from data.store.stories import Stories
+from data.store.story_desk import StoryDesk
 
 
-class Store(Articles, Stories, Readers, Events, Desk, Feeds, Keys):
+class Store(
+    Articles, Stories, Readers, Events, Desk, Drafts, Personas, StoryDesk, Feeds, Keys, People, Sessions, Audit
+):
     """Newsbell's memory, on SQLite or PostgreSQL. Open with `Store.open(url)`."""
 
 
