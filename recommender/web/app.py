@@ -14,6 +14,7 @@ from data.store import Store
 from recommender.service import Service
 from recommender.web import api, gate, problems, readers
 from recommender.web.auth import Keys
+from recommender.web.console.mount import ROUTERS as CONSOLE
 from recommender.web.describe import describe
 from recommender.web.pages import article, docs, home
 from recommender.web.site import Site
@@ -51,7 +52,7 @@ def create_app(store: Store, service: Service, settings: Settings, clock: Clock)
 def routers(settings: Settings) -> list[APIRouter]:
     """What is served: the reader's pages only where reading is open to the public."""
     pages = [home.router, article.router] if settings.public_reads else [docs.front_door]
-    return [api.router, readers.router, readers.health, docs.router, *pages]
+    return [api.router, readers.router, readers.health, docs.router, *pages, *CONSOLE]
 
 
 def _life(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

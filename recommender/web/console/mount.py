@@ -1,0 +1,5 @@
+"""The console's routers, as the application mounts them."""
+
+from recommender.web.console import ranking, signin
+
+ROUTERS = (signin.router, ranking.router)
