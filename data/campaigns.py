@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, and_, func, select, update
 
 from data.alerts import CampaignRow
 from data.clock import instant, micros
@@ -13,6 +13,7 @@ from data.errors import NotFound
 from data.leases import require_fence
 from data.models import Campaign, Counter, Reader
 from data.store import Store
+from data.store.audit import note
 from data.store.database import table
 
 CAMPAIGNS, COUNTERS, READERS = table(Campaign), table(Counter), table(Reader)
@@ -48,6 +49,21 @@ class Campaigns:
         campaign = self.get(key)
         with self.store.transaction() as connection:
             connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign.id).values(state=state))
+
+    def switch(self, state: str, *, by: str, reason: str, now: datetime, key: str | None = None) -> int:
+        """Switch one campaign, or all, `on` or `paused`, and note it, in one transaction. Returns how many changed.
+
+        Senders obey with their next claim; NotFound where `key` names no campaign.
+        """
+        which = CAMPAIGNS.c.state != state
+        if key is not None:
+            which = and_(which, CAMPAIGNS.c.id == self.get(key).id)
+        what = "paused push" if state == "paused" else "resumed push"
+        with self.store.transaction() as connection:
+            changed = connection.execute(update(CAMPAIGNS).where(which).values(state=state).returning(CAMPAIGNS.c.key))
+            keys = sorted(changed.scalars())
+            note(connection, by, what, key or "all campaigns", after={"campaigns": keys}, why=reason, now=now)
+        return len(keys)
 
     def planned_until(self, campaign: CampaignRow) -> datetime | None:
         """Slots up to here have been planned; None before the first tick."""

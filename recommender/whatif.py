@@ -227,7 +227,7 @@ def guardrails(lists: Sequence[Listing], overlap: Sequence[float] = ()) -> tuple
         ),
         Guardrail(
             "age",
-            f"The median age on the lists is {age:.0f} hours (at most {OLDEST_MEDIAN_H:.0f}).",
+            f"The median age on the lists is {age:.1f} hours (at most {OLDEST_MEDIAN_H:.0f}).",
             age <= OLDEST_MEDIAN_H,
         ),
         Guardrail(

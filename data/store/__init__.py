@@ -9,6 +9,7 @@ from data.store.feeds import Feeds
 from data.store.keys import Keys
 from data.store.people import People
 from data.store.personas import Personas
+from data.store.pulse import Pulse
 from data.store.readers import Readers
 from data.store.sessions import Sessions
 from data.store.stories import Stories
@@ -16,7 +17,7 @@ from data.store.story_desk import StoryDesk
 
 
 class Store(
-    Articles, Stories, Readers, Events, Desk, Drafts, Personas, StoryDesk, Feeds, Keys, People, Sessions, Audit
+    Articles, Stories, Readers, Events, Desk, Drafts, Personas, StoryDesk, Pulse, Feeds, Keys, People, Sessions, Audit
 ):
     """Newsbell's memory, on SQLite or PostgreSQL. Open with `Store.open(url)`."""
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from data.store.audit import ChangeRow
 
+FEW = 3  # differences told in a line
 LABELS = {
     "for_you": "For you",
     "related": "Related",
@@ -80,8 +81,10 @@ def change_words(change: ChangeRow) -> str:
     target = LABELS.get(change.target, change.target)
     version = (change.after or {}).get("version")
     about = f"{change.what} {target}" + (f" {version}" if version is not None else "")
-    found = differences(change.before or {}, change.after or {})
-    return f"{about}: {', '.join(found)}" if found and change.before else about
+    before = {name: value for name, value in (change.before or {}).items() if name != "version"}
+    found = differences(before, change.after or {}) if before else []
+    more = f" and {len(found) - FEW} more" if len(found) > FEW else ""
+    return f"{about}: {', '.join(found[:FEW])}{more}" if found else about
 
 
 def strength_words(strength: float) -> str:
