@@ -252,6 +252,13 @@ class Outbox:
                         settled += len(_move(connection, before, outcome.state, ours, now, outcome.reason, **told))
         return settled
 
+    def counts_of_articles(self, article_ids: Sequence[int]) -> dict[str, int]:
+        """How many deliveries of these articles are in each state."""
+        query = select(DELIVERIES.c.state, func.count()).where(DELIVERIES.c.article_id.in_(article_ids))
+        with self.store.reading() as connection:
+            rows = connection.execute(query.group_by(DELIVERIES.c.state))
+            return {state: int(number) for state, number in rows}
+
     def counts(self, plan_id: int | None = None) -> dict[str, int]:
         """How many deliveries are in each state."""
         query = select(DELIVERIES.c.state, func.count()).group_by(DELIVERIES.c.state)

@@ -18,6 +18,7 @@ PUSH_WINDOW_H = 24.0
 MOST_NEWS_VALUE = 5
 # The guardrails of the console, each a sentence there.
 MUST_REACH, MUST_REACH_SHARE = 3, 0.95  # an article of news value 5 within these places for this share of readers
+MUST_REACH_H = 12  # and published in these hours
 MOST_OF_A_SOURCE = 0.4
 OLDEST_MEDIAN_H = 12.0
 LEAST_OVERLAP = 0.5
@@ -72,6 +73,13 @@ class Guardrail:
     name: str
     sentence: str
     holds: bool
+    badness: float  # the number that was found, the smaller the better
+    is_worse: bool = True  # where it is broken: more than under the live weights
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the draft breaks it, or breaks it further."""
+        return not self.holds and self.is_worse
 
 
 @dataclass(frozen=True)
@@ -93,8 +101,8 @@ class Reach:
 
     @property
     def is_safe(self) -> bool:
-        """Whether every guardrail holds."""
-        return all(one.holds for one in self.guardrails)
+        """Whether the change breaks no guardrail: one that the live lists break as much is not its doing."""
+        return not any(one.is_broken for one in self.guardrails)
 
 
 def under(snapshot: Snapshot, surface: str, weights: Mapping[str, float], options: Mapping[str, float]) -> Snapshot:
@@ -130,7 +138,7 @@ def listing(
         )
         for one, row, part in zip(chosen.tolist(), rows.tolist(), adds, strict=True)
     ]
-    fresh = columns.published_at_us[ranked.rows] > at_us - 24 * HOUR_US
+    fresh = columns.published_at_us[ranked.rows] > at_us - MUST_REACH_H * HOUR_US
     return Listing(
         tuple(lines),
         tuple(columns.source_id[rows].tolist()),
@@ -195,7 +203,7 @@ def reach(before: Sequence[Listing], after: Sequence[Listing]) -> Reach:
     return Reach(
         changed=tuple(len(set(other.ids) - set(one.ids)) for one, other in pairs),
         overlap=overlap,
-        guardrails=guardrails(after, overlap),
+        guardrails=_beside(guardrails(after, overlap), guardrails(before)),
         entered=tuple(entered.most_common(8)),
         left=tuple(left.most_common(8)),
         sources=tuple((one, old[one], new[one]) for one, _ in (old + new).most_common(8)),
@@ -219,28 +227,37 @@ def guardrails(lists: Sequence[Listing], overlap: Sequence[float] = ()) -> tuple
         else "No story of news value 5 is waiting, so none can be missed."
     )
     return (
-        Guardrail("must_reach", top_news, reached >= MUST_REACH_SHARE),
+        Guardrail("must_reach", top_news, reached >= MUST_REACH_SHARE, -reached),
         Guardrail(
             "sources",
             f"No source has more than {MOST_OF_A_SOURCE:.0%} of a first ten (the most is {crowded:.0%}).",
             crowded <= MOST_OF_A_SOURCE,
+            crowded,
         ),
         Guardrail(
             "age",
             f"The median age on the lists is {age:.1f} hours (at most {OLDEST_MEDIAN_H:.0f}).",
             age <= OLDEST_MEDIAN_H,
+            age,
         ),
         Guardrail(
             "overlap",
             f"A typical reader keeps {alike:.0%} of the first ten (at least {LEAST_OVERLAP:.0%}).",
             alike >= LEAST_OVERLAP,
+            -alike,
         ),
         Guardrail(
             "empty",
             "Nobody's list is empty." if not empty else f"{empty} of {len(lists)} lists are empty.",
             not empty,
+            float(empty),
         ),
     )
+
+
+def _beside(found: Sequence[Guardrail], live: Sequence[Guardrail]) -> tuple[Guardrail, ...]:
+    """The guardrails of a draft, each told whether it is worse than live."""
+    return tuple(replace(one, is_worse=one.badness > was.badness + 1e-9) for one, was in zip(found, live, strict=True))
 
 
 def _overlap(one: Listing, other: Listing) -> float:

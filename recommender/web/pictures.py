@@ -129,7 +129,7 @@ def bump(before: Sequence[int], after: Sequence[int], places: int) -> Markup:
         y2 = gap if right is None else right * high
         path = "M4 {0:.0f}C90 {0:.0f} 70 {1:.0f} 156 {1:.0f}".format(y1 + 12, y2 + 12)
         drawn += Markup('<path class="{}" d="{}"/>').format(kind, path)
-    return _svg(drawn, "bump", 160, gap + high)
+    return _svg(drawn, "bump", 160, gap + high, stretch=True)
 
 
 def _line(values: Sequence[float], most: float, kind: str) -> Markup:

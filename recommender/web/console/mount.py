@@ -1,5 +1,5 @@
 """The console's routers, as the application mounts them."""
 
-from recommender.web.console import compare, history, now, personas, ranking, signin, why
+from recommender.web.console import compare, history, now, personas, ranking, rules, signin, stories, why
 
-ROUTERS = tuple(one.router for one in (signin, now, ranking, why, personas, history, compare))
+ROUTERS = tuple(one.router for one in (signin, now, stories, ranking, rules, why, personas, history, compare))
