@@ -65,6 +65,21 @@ class Campaigns:
             note(connection, by, what, key or "all campaigns", after={"campaigns": keys}, why=reason, now=now)
         return len(keys)
 
+    def set_limits(
+        self, key: str, *, policy: dict[str, Any], by: str, reason: str, now: datetime, **fields: float
+    ) -> None:
+        """Write how much is too much for a campaign, and note it, in one transaction."""
+        campaign = self.get(key)
+        old = asdict(campaign)
+        values: dict[str, Any] = {**fields, "policy": {**campaign.policy, **policy}}
+        flat_old = {**campaign.policy, **{name: old[name] for name in fields}}
+        flat_new = {**values["policy"], **fields}
+        changed = [name for name in flat_new if flat_old.get(name) != flat_new[name]]
+        before, after = ({name: one.get(name) for name in changed} for one in (flat_old, flat_new))
+        with self.store.transaction() as connection:
+            connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign.id).values(**values))
+            note(connection, by, "set the limits of", key, before=before, after=after, why=reason, now=now)
+
     def planned_until(self, campaign: CampaignRow) -> datetime | None:
         """Slots up to here have been planned; None before the first tick."""
         query = select(COUNTERS.c.value).where(COUNTERS.c.name == _counter(campaign))

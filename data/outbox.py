@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, and_, func, insert, literal, null, or_, select, update
+from sqlalchemy import BigInteger, Connection, and_, cast, func, insert, literal, null, or_, select, update
 
 from data.alerts import TOLD_STATES, WAITING_STATES, CampaignRow, Due, NewDelivery, Outcome, PlanRow, Told
-from data.clock import micros
+from data.clock import instant, micros
 from data.columns import UtcTime
 from data.errors import NotFound
 from data.leases import require_fence
@@ -25,6 +25,14 @@ from data.store.database import chunks, table
 DELIVERIES, EVENTS, PLANS = table(Delivery), table(DeliveryEvent), table(Plan)
 CAMPAIGNS, STORIES, ARTICLES = table(Campaign), table(Story), table(Article)
 DAY = timedelta(hours=24)
+QUARTER_US = 900_000_000
+SHOWN_AS = {
+    "held": "held",
+    "ready": "planned",
+    "cancelled": "cancelled",
+    "expired": "cancelled",
+    "suppressed": "cancelled",
+}
 Recheck = Callable[[Due, datetime], str | None]  # None: send; otherwise the reason why not
 
 
@@ -258,6 +266,20 @@ class Outbox:
         with self.store.reading() as connection:
             rows = connection.execute(query.group_by(DELIVERIES.c.state))
             return {state: int(number) for state, number in rows}
+
+    def by_quarter(self, first_at: datetime, last_at: datetime) -> list[tuple[datetime, str, int]]:
+        """Deliveries by quarter of an hour: (instant, planned, held, sent or cancelled, how many)."""
+        at = func.coalesce(DELIVERIES.c.sent_at, DELIVERIES.c.not_before_at)
+        past = cast(at, BigInteger)
+        quarter = past - past % QUARTER_US
+        query = select(quarter.label("quarter"), DELIVERIES.c.state, func.count())
+        query = query.where(past >= micros(first_at), past < micros(last_at)).group_by("quarter", DELIVERIES.c.state)
+        found: dict[tuple[int, str], int] = {}
+        with self.store.reading() as connection:
+            for us, state, number in connection.execute(query):
+                key = (int(us), SHOWN_AS.get(state, "sent"))
+                found[key] = found.get(key, 0) + int(number)
+        return [(instant(us), kind, number) for (us, kind), number in sorted(found.items())]
 
     def counts(self, plan_id: int | None = None) -> dict[str, int]:
         """How many deliveries are in each state."""

@@ -36,6 +36,12 @@ class Pulse(Database):
                 found.update((article, int(number)) for article, number in rows)
         return found
 
+    def count_reached(self, article_ids: Iterable[int]) -> int:
+        """How many readers had any of these articles on the screen or read it."""
+        which = EVENTS.c.article_id.in_(list(article_ids))
+        with self.reading() as connection:
+            return int(connection.execute(select(func.count(EVENTS.c.reader_id.distinct())).where(which)).scalar_one())
+
     def _hourly(self, at: Any, which: Any, until_at: datetime, hours: int) -> list[int]:
         from_at = until_at - timedelta(hours=hours)
         first_us = micros(from_at)

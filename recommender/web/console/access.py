@@ -43,6 +43,7 @@ ACCESS: dict[tuple[str, str], str] = {  # method and path of the route -> the le
     ("GET", "/console/push"): "viewer",
     ("POST", "/console/push/cancel"): "push_editor",
     ("GET", "/console/push/new"): "push_editor",
+    ("GET", "/console/push/preview"): "push_editor",
     ("POST", "/console/push/new"): "push_editor",
     ("GET", "/console/push/alerts/{alert_id}"): "viewer",
     ("POST", "/console/push/alerts/{alert_id}/test"): "push_editor",

@@ -1,5 +1,20 @@
 """The console's routers, as the application mounts them."""
 
-from recommender.web.console import compare, history, now, personas, ranking, rules, signin, stories, why
+from recommender.web.console import (
+    compare,
+    compose,
+    history,
+    now,
+    personas,
+    push,
+    ranking,
+    rules,
+    signin,
+    stories,
+    system,
+    why,
+)
 
-ROUTERS = tuple(one.router for one in (signin, now, stories, ranking, rules, why, personas, history, compare))
+ROUTERS = tuple(
+    one.router for one in (signin, now, stories, ranking, compose, push, rules, why, personas, history, compare, system)
+)

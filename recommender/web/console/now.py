@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from fastapi import Request, Response
 
 from data.campaigns import Campaigns
+from data.desk_alerts import DeskAlerts
 from data.values import ArticleRow
 from recommender.conflicts import conflicts
-from recommender.web.console.page import go, page
+from recommender.web.console.page import go, page, standing
 from recommender.web.console.route import console_router
 from recommender.web.console.rule_words import conflict_words, names_of
 from recommender.web.console.trial import Trial, trial_of
@@ -43,7 +44,7 @@ def now_page(request: Request) -> Response:
     site, trial = site_of(request), trial_of(request)
     at = site.clock.now()
     rules = site.store.rules_between(at, at + timedelta(hours=24))
-    named = names_of(site, rules)
+    named, alerts = names_of(site, rules), DeskAlerts(site.store).all()
     return page(
         request,
         "console/now.html",
@@ -51,8 +52,8 @@ def now_page(request: Request) -> Response:
         clashes=[conflict_words(one, named, site.settings.zone) for one in conflicts(rules)],
         named=named,
         silent=silent_feeds(site, at),
-        waiting=[],
-        holds=[],
+        waiting=[one for one in alerts if one.state == "asked"],
+        holds=[one for one in alerts if one.state == "sending" and one.hold_until and one.hold_until > at],
         seen=_seen(trial),
         pulse=pulse(site, at),
     )
@@ -106,6 +107,12 @@ def pulse(site: Site, at: datetime) -> list[Measure]:
         found.append(Measure(name, sum(hours), sum(before), hours, before))
     hours, before = store.hourly_sends(at), store.hourly_sends(at - week)
     return [found[0], Measure("Alerts sent", sum(hours), sum(before), hours, before), *found[1:]]
+
+
+def standing_paused(site: Site) -> bool:
+    """Whether every campaign that runs by itself is paused."""
+    campaigns = standing(site)
+    return bool(campaigns) and all(one.state == "paused" for one in campaigns)
 
 
 def silent_feeds(site: Site, at: datetime) -> list[tuple[str, str]]:

@@ -103,6 +103,7 @@ def story(request: Request, article: str) -> Response:
         related=_related(site, row),
         gets=_gets(trial, set(members)),
         reached=site.store.readers_reached(members),
+        reached_by_any=site.store.count_reached(members),
         alerts=Outbox(site.store).counts_of_articles(list(members)),
         rules=about,
         named=names_of(site, about),
