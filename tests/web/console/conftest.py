@@ -26,6 +26,7 @@ from recommender.web.console.sessions import COOKIE
 from recommender.web.server import address, listen
 from scheduler.campaigns import ensure_default_campaigns
 
+ARTICLES = 160  # enough for ten places and fifty readers
 PASSWORD = "correct horse battery"
 HOSTILE = '<script>alert(1)</script><img src=x onerror=alert(1)>"\'{{7*7}}'
 
@@ -71,9 +72,9 @@ def email(role: str) -> str:
 
 
 def fill(store: Store, now: datetime) -> None:
-    """Articles of ten days, two of them hostile; forty readers with devices and a few reads; people of every role."""
+    """Articles of some days, two of them hostile; forty readers with devices and a few reads; people of every role."""
     store.migrate()
-    store.put_articles([one.article for one in draft_articles(1, now)], now=now)
+    store.put_articles([one.article for one in draft_articles(1, now)[-ARTICLES:]], now=now)
     source = {"id": "evil", "name": HOSTILE}
     hostile = {"title": HOSTILE, "summary": HOSTILE, "body": HOSTILE * 3, "category": HOSTILE[:60], "author": HOSTILE}
     at = (now - timedelta(minutes=1)).isoformat()

@@ -60,12 +60,12 @@ def test_a_test_rings_the_test_phone_and_says_so(room: Any) -> None:
     assert len(drain(room)) == 1  # once more, whatever the phone was told before
 
 
-@pytest.mark.parametrize("device", ["fid-1", "", "test-phone' or '1'='1", "TEST-PHONE", "%", "fid-1\ntest-phone"])
-def test_a_test_to_any_other_device_is_refused(room: Any, device: str) -> None:
+def test_a_test_to_any_other_device_is_refused(room: Any) -> None:
     client = room.client("operator")
     number = write(client, room)
-    answer = client.post(f"/console/push/alerts/{number}/test", data={"device": device})
-    assert answer.status_code in {403, 422}
+    for device in ("fid-1", "", "test-phone' or '1'='1", "TEST-PHONE", "%", "fid-1\ntest-phone"):
+        answer = client.post(f"/console/push/alerts/{number}/test", data={"device": device})
+        assert answer.status_code in {403, 422}, device
     repeated = b"device=fid-1&device=test-phone&audience=everyone&kind=manual"
     client.post(f"/console/push/alerts/{number}/test", content=repeated)
     assert drain(room) == []
@@ -109,13 +109,13 @@ def test_no_call_of_the_api_sends_or_makes_a_test_device_of_a_public_one(room: A
     app.close()
 
 
-@pytest.mark.parametrize("title", ["Test: Bridge closed", "TEST: x", "test", "This is a test"])
-def test_the_text_of_a_test_cannot_be_sent_to_the_public(room: Any, title: str) -> None:
+def test_the_text_of_a_test_cannot_be_sent_to_the_public(room: Any) -> None:
     client = room.client("operator")
-    fields = {"article": room.newest(3), "title": title, "audience": "everyone"}
-    answer = client.post("/console/push/new", data=fields)
-    assert answer.status_code == 422
-    assert "text of a test" in answer.text
+    for title in ("Test: Bridge closed", "TEST: x", "test", "This is a test"):
+        fields = {"article": room.newest(3), "title": title, "audience": "everyone"}
+        answer = client.post("/console/push/new", data=fields)
+        assert answer.status_code == 422
+        assert "text of a test" in answer.text
     assert DeskAlerts(room.store).all() == []
 
 
