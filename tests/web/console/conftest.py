@@ -28,7 +28,7 @@ from scheduler.campaigns import ensure_default_campaigns
 
 ARTICLES = 160  # enough for ten places and fifty readers
 PASSWORD = "correct horse battery"
-HOSTILE = '<script>alert(1)</script><img src=x onerror=alert(1)>"\'{{7*7}}'
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'{{7*7}}"
 
 
 @dataclass
@@ -79,7 +79,13 @@ def fill(store: Store, now: datetime) -> None:
     hostile = {"title": HOSTILE, "summary": HOSTILE, "body": HOSTILE * 3, "category": HOSTILE[:60], "author": HOSTILE}
     at = (now - timedelta(minutes=1)).isoformat()
     for key in ("evil-1", HOSTILE[:60]):
-        shape = {"id": key, "url": f"https://evil.example/{len(key)}", "published_at": at, "source": source, "news_value": 4}
+        shape = {
+            "id": key,
+            "url": f"https://evil.example/{len(key)}",
+            "published_at": at,
+            "source": source,
+            "news_value": 4,
+        }
         store.put_articles([ArticleIn.model_validate({**shape, **hostile, "language": "en"})], now=now)
     keys = store.newest_keys(60)
     store.put_readers([ReaderIn(id=f"r{n}", followed_topics=["sport"] if n % 2 else []) for n in range(40)], now=now)

@@ -104,7 +104,9 @@ def test_every_page_is_accessible_fits_and_complains_of_nothing(look: Open, widt
     with look(color_scheme=scheme, viewport={"width": width, "height": 800}, may_fail=True) as page:
         for path in PAGES:
             page.goto(path)
-            page.evaluate("for (const one of [...document.querySelectorAll('main details')].slice(0, 3)) one.open = true")
+            page.evaluate(
+                "for (const one of [...document.querySelectorAll('main details')].slice(0, 3)) one.open = true"
+            )
             found = Axe().run(page)
             assert found.violations_count == 0, path + found.generate_report()
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path

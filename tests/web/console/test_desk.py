@@ -99,16 +99,17 @@ def test_what_cannot_be_noted_does_not_happen(
     monkeypatch.setattr(versions, "note", fails)
     monkeypatch.setattr(desk, "note", fails)
     monkeypatch.setattr(drafts, "note", fails)
+    number = weighed.article_ids(["a1"])["a1"]
+    act = {
+        "publish": lambda: weighed.publish_draft("for_you", ADA, reason="x", now=NOW),
+        "restore": lambda: weighed.publish_weights(
+            "for_you", dict(WEIGHTS["push"]), {}, author=ADA, reason="x", now=NOW
+        ),
+        "rule": lambda: weighed.add_rule(pin("a1")),
+        "judge": lambda: weighed.judge_article(number, news_value=5, lifetime="long", by=ADA, now=NOW),
+    }[action]
     with pytest.raises(NewsbellError, match="disk"):
-        if action == "publish":
-            weighed.publish_draft("for_you", ADA, reason="x", now=NOW)
-        elif action == "restore":
-            weighed.publish_weights("for_you", dict(WEIGHTS["push"]), {}, author=ADA, reason="x", now=NOW)
-        elif action == "rule":
-            weighed.add_rule(pin("a1"))
-        else:
-            number = weighed.article_ids(["a1"])["a1"]
-            weighed.judge_article(number, news_value=5, lifetime="long", by=ADA, now=NOW)
+        act()
     assert weighed.live_weights("for_you").version == 1  # type: ignore[union-attr]
     assert weighed.draft("for_you", ADA) is not None
     assert weighed.rules(NOW) == []
@@ -211,7 +212,9 @@ def test_a_rule_says_what_it_would_do_does_it_and_ends(room: Any) -> None:
 def test_a_judgement_is_followed_by_the_lists(room: Any) -> None:
     key = room.newest(30)
     client = room.client("editor")
-    answer = client.post(f"/console/stories/{key}/judge", data={"news_value": "5", "lifetime": "long", "back": "//evil"})
+    answer = client.post(
+        f"/console/stories/{key}/judge", data={"news_value": "5", "lifetime": "long", "back": "//evil"}
+    )
     assert answer.headers["location"] == "/console?said=judged"
     row = room.store.article(key)
     assert (row.news_value, row.lifetime) == (5, "long")
