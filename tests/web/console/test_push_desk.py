@@ -249,7 +249,7 @@ def test_recheck_lets_a_test_pass_the_limits_but_no_other_device(room: Any) -> N
     due = Due(
         id=1, key="k", campaign_id=1, campaign_key="t", campaign_kind="test", policy={}, slot="s", attempt=1,
         expires_at=at + timedelta(hours=1), article_id=1, article_key="a", title="t", summary="", url="u",
-        image_url=None, source_key=None, category=None, topics=(), published_at=at - timedelta(hours=1), embargo_until=None,
+        image_url=None, source_key=None, category=None, topics=(), published_at=at, embargo_until=None,
         retracted_at=None, story_id=None, reader_id=1, zone="UTC", push=False, quiet_from="00:00", quiet_until="23:59",
         daily_cap=0, muted_topics=(), muted_sources=(), muted_stories=(), fid="f", token=None, platform="ios",
         is_test=False, device_state="active", device_reader_id=1, has_read=True,
