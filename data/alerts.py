@@ -31,6 +31,7 @@ class CampaignRow:
     bar: float = 0.0
     mode: str = "at_most_once"
     policy: dict[str, Any] = field(default_factory=dict)
+    message: dict[str, str] = field(default_factory=dict)
     created_at: datetime | None = None
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, and_, func, insert, select, update
 
 from data.alerts import CampaignRow
 from data.clock import instant, micros
@@ -13,6 +13,7 @@ from data.errors import NotFound
 from data.leases import require_fence
 from data.models import Campaign, Change, Counter, Reader
 from data.store import Store
+from data.store.audit import note
 from data.store.database import table
 
 CAMPAIGNS, CHANGES = table(Campaign), table(Change)
@@ -58,6 +59,36 @@ class Campaigns:
             if pauses:
                 connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.key == key).values(state="paused"))
             connection.execute(insert(CHANGES).values(**change, before=None, after=after))
+
+    def switch(self, state: str, *, by: str, reason: str, now: datetime, key: str | None = None) -> int:
+        """Switch one campaign, or all, `on` or `paused`, and note it, in one transaction. Returns how many changed.
+
+        Senders obey with their next claim; NotFound where `key` names no campaign.
+        """
+        which = CAMPAIGNS.c.state != state
+        if key is not None:
+            which = and_(which, CAMPAIGNS.c.id == self.get(key).id)
+        what = "paused push" if state == "paused" else "resumed push"
+        with self.store.transaction() as connection:
+            changed = connection.execute(update(CAMPAIGNS).where(which).values(state=state).returning(CAMPAIGNS.c.key))
+            keys = sorted(changed.scalars())
+            note(connection, by, what, key or "all campaigns", after={"campaigns": keys}, why=reason, now=now)
+        return len(keys)
+
+    def set_limits(
+        self, key: str, *, policy: dict[str, Any], by: str, reason: str, now: datetime, **fields: float
+    ) -> None:
+        """Write how much is too much for a campaign, and note it, in one transaction."""
+        campaign = self.get(key)
+        old = asdict(campaign)
+        values: dict[str, Any] = {**fields, "policy": {**campaign.policy, **policy}}
+        flat_old = {**campaign.policy, **{name: old[name] for name in fields}}
+        flat_new = {**values["policy"], **fields}
+        changed = [name for name in flat_new if flat_old.get(name) != flat_new[name]]
+        before, after = ({name: one.get(name) for name in changed} for one in (flat_old, flat_new))
+        with self.store.transaction() as connection:
+            connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign.id).values(**values))
+            note(connection, by, "set the limits of", key, before=before, after=after, why=reason, now=now)
 
     def planned_until(self, campaign: CampaignRow) -> datetime | None:
         """Slots up to here have been planned; None before the first tick."""

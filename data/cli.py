@@ -139,7 +139,7 @@ def erase_reader(
 
 
 people = typer.Typer(no_args_is_help=True, help="People who may sign in: add.")
-ROLES = ("viewer", "editor", "push_editor", "lead", "operator")
+ROLES = ("viewer", "editor", "push_editor", "lead", "operator")  # of data.store.people, which the help does not load
 
 
 @people.command("add")

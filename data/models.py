@@ -250,6 +250,7 @@ class Campaign(SQLModel, table=True):
     bar: float = 0.0  # least score worth an alert
     mode: str = "at_most_once"
     policy: dict[str, Any] = _json(dict)
+    message: dict[str, str] = _json(dict)  # title and body of the desk's own; empty: those of the article
     created_at: datetime = _at()
 
 
@@ -405,6 +406,80 @@ class Person(SQLModel, table=True):
     email: str = Field(unique=True, max_length=200)
     role: str = "viewer"
     secret_hash: str = ""
+    created_at: datetime = _at()
+
+
+class WebSession(SQLModel, table=True):
+    """A signed-in browser: only the hash of its token is kept. Made anew at every sign-in."""
+
+    __tablename__: ClassVar[Any] = "web_session"
+    id: int = _id()
+    token_hash: str = Field(unique=True, max_length=64)
+    person_id: int = _ref("person.id")
+    created_at: datetime = _at()
+    seen_at: datetime = _at()
+    ends_at: datetime = _at()  # whatever is done with it
+
+
+class SignInFailure(SQLModel, table=True):
+    """A sign-in that did not succeed; removed when it counts no more."""
+
+    __tablename__: ClassVar[Any] = "sign_in_failure"
+    id: int = _id()
+    email: str = Field(index=True)
+    address: str = Field(index=True)
+    at: datetime = _at(index=True)
+
+
+class Draft(SQLModel, table=True):
+    """Weights that one person is trying. It knows the live version it began from."""
+
+    __table_args__: ClassVar[Any] = (UniqueConstraint("surface", "author"),)
+    id: int = _id()
+    surface: str
+    author: str
+    base_version: int
+    weights: dict[str, float] = _json(dict)
+    options: dict[str, float] = _json(dict)
+    reason: str = ""
+    publish_at: datetime | None = _at(nullable=True)  # scheduled for then
+    updated_at: datetime = _at()
+
+
+class Persona(SQLModel, table=True):
+    """A made-up reader. `reads` holds {article, kind, hours_ago}, newest first."""
+
+    id: int = _id()
+    key: str = Field(unique=True, max_length=200)
+    name: str
+    about: str = ""
+    language: str = "en"
+    followed_topics: list[str] = _json()
+    muted_topics: list[str] = _json()
+    reads: list[dict[str, Any]] = _json()
+    author: str = "newsbell"
+    updated_at: datetime = _at()
+
+
+class Alert(SQLModel, table=True):
+    """An alert that the desk writes itself. Sending it makes a campaign of its own."""
+
+    __table_args__: ClassVar[Any] = (
+        CheckConstraint("state in ('draft', 'asked', 'sending', 'cancelled')", name="state"),
+    )
+    id: int = _id()
+    article_id: int = _ref("article.id")
+    title: str
+    body: str = ""
+    audience: dict[str, Any] = _json(dict)  # {"kind": "everyone"}, {"kind": "topic", "value": "football"}, zone
+    policy: dict[str, Any] = _json(dict)  # limits that this alert lifts
+    corrects: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))  # the alert it replaces
+    state: str = "draft"
+    author: str
+    reason: str = ""
+    approver: str = ""
+    campaign_id: int | None = _ref("campaign.id", nullable=True)
+    hold_until: datetime | None = _at(nullable=True)
     created_at: datetime = _at()
 
 

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, func, insert, literal, null, or_, select, update
+from sqlalchemy import BigInteger, Connection, cast, func, insert, literal, null, or_, select, update
 
 from data.alerts import TOLD_STATES, WAITING_STATES, CampaignRow, Due, NewDelivery, Outcome, PlanRow, Told
 from data.broadcasts import followed, said
-from data.clock import micros
+from data.clock import instant, micros
 from data.columns import UtcTime
 from data.errors import NotFound
 from data.leases import require_fence
@@ -28,6 +28,14 @@ from data.store.database import chunks, table
 DELIVERIES, EVENTS, PLANS = table(Delivery), table(DeliveryEvent), table(Plan)
 CAMPAIGNS, STORIES, ARTICLES = table(Campaign), table(Story), table(Article)
 DAY = timedelta(hours=24)
+QUARTER_US = 900_000_000
+SHOWN_AS = {
+    "held": "held",
+    "ready": "planned",
+    "cancelled": "cancelled",
+    "expired": "cancelled",
+    "suppressed": "cancelled",
+}
 Recheck = Callable[[Due, datetime], str | None]  # None: send; otherwise the reason why not
 
 
@@ -265,6 +273,27 @@ class Outbox:
             settled = settle(connection, results, now)
             prune(connection, results)
         return settled
+
+    def counts_of_articles(self, article_ids: Sequence[int]) -> dict[str, int]:
+        """How many deliveries of these articles are in each state."""
+        query = select(DELIVERIES.c.state, func.count()).where(DELIVERIES.c.article_id.in_(article_ids))
+        with self.store.reading() as connection:
+            rows = connection.execute(query.group_by(DELIVERIES.c.state))
+            return {state: int(number) for state, number in rows}
+
+    def by_quarter(self, first_at: datetime, last_at: datetime) -> list[tuple[datetime, str, int]]:
+        """Deliveries by quarter of an hour: (instant, planned, held, sent or cancelled, how many)."""
+        at = func.coalesce(DELIVERIES.c.sent_at, DELIVERIES.c.not_before_at)
+        past = cast(at, BigInteger)
+        quarter = past - past % QUARTER_US
+        query = select(quarter.label("quarter"), DELIVERIES.c.state, func.count())
+        query = query.where(past >= micros(first_at), past < micros(last_at)).group_by("quarter", DELIVERIES.c.state)
+        found: dict[tuple[int, str], int] = {}
+        with self.store.reading() as connection:
+            for us, state, number in connection.execute(query):
+                key = (int(us), SHOWN_AS.get(state, "sent"))
+                found[key] = found.get(key, 0) + int(number)
+        return [(instant(us), kind, number) for (us, kind), number in sorted(found.items())]
 
     def counts(self, plan_id: int | None = None) -> dict[str, int]:
         """How many deliveries are in each state."""

@@ -119,6 +119,10 @@ def _due(row: Any, article: dict[str, Any], campaign: dict[str, Any], alerts: Se
         story = article["story_id"] or -row.article_id
         fields["is_told"] = any(one.story == story and one.again for one in alerts)
         fields["alerts_us"] = tuple(micros(one.sent_at) for one in alerts)
+    written = campaign["message"]  # of the desk's own: an alert says what the desk wrote
+    campaign = {name: value for name, value in campaign.items() if name != "message"}
+    if written:
+        article = article | {"title": written["title"], "summary": written.get("body", "")}
     return Due(**fields, **article, **campaign, has_read=has_read)
 
 
@@ -191,7 +195,7 @@ class _Queries:
         return select(*columns).select_from(joined).where(self._in(_A.id))
 
     def _why(self) -> Any:
-        columns = (_C.id, _C.key.label("campaign_key"), _C.kind.label("campaign_kind"), _C.policy, _C.mode)
+        columns = (_C.id, _C.key.label("campaign_key"), _C.kind.label("campaign_kind"), _C.policy, _C.mode, _C.message)
         return select(*columns).where(self._in(_C.id))
 
     def _read(self) -> Any:

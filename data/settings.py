@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from data.clock import zone_names
 from data.errors import InvalidSettings
 
 
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
     fetch_timeout_s: float = Field(20.0, gt=0, le=600, description="Longest time one feed may take, in all")
     fetch_max_bytes: int = Field(20_000_000, gt=0, description="Largest feed read, after decompression")
     allow_private_addresses: bool = Field(False, description="Fetch feeds from private and loopback addresses too")
+    zone: str = Field("UTC", description="The newsroom's time zone, in which the console shows times")
     tick_s: float = Field(30.0, ge=1, le=900, description="How often the scheduler looks for due campaigns")
     dask: str | None = Field(None, description="Dask scheduler address for ranking many readers")
 
@@ -65,6 +67,13 @@ class Settings(BaseSettings):
     @classmethod
     def _no_folder(cls, folder: object) -> object:
         return None if folder == "" else folder
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name not in zone_names():
+            raise ValueError("use an IANA name like Europe/Prague")
+        return name
 
     @field_validator("database_url")
     @classmethod

@@ -40,12 +40,12 @@ def demo(
     settings = load_settings(database_url=url, public_reads=True, host="127.0.0.1", port=port, sender="log")
     if url == DEMO_DATABASE and not keep:
         _remove_demo_database()
-    key = _prepare(settings)
+    key, passwords = _prepare(settings)
     environment = os.environ | _environment(settings)
     group = Group([Child(["serve"], environment), Child(["work"], environment | {"NEWSBELL_LOG_LEVEL": "WARNING"})])
     group.start()
     _wait_until_ready(f"http://127.0.0.1:{port}/readyz", group)
-    _welcome(port, key)
+    _welcome(port, key, passwords)
     group.run()
 
 
@@ -89,8 +89,11 @@ def _environment(settings: "Settings") -> dict[str, str]:
     }
 
 
-def _prepare(settings: "Settings") -> str:
-    """Fill the database unless it holds a newsroom already; print the morning's plan; return a new app key."""
+def _prepare(settings: "Settings") -> tuple[str, dict[str, str]]:
+    """Fill the database unless it holds a newsroom already; print the morning's plan.
+
+    Returns a new app key, and the passwords of those who may sign in.
+    """
     from data.clock import SystemClock
     from data.store import Store
     from recommender.service import Service
@@ -104,7 +107,28 @@ def _prepare(settings: "Settings") -> str:
         service = Service(store, settings, clock)
         service.refresh()
         print_plan_of_day(store, service, "morning-digest", now=clock.now())
-        return store.create_key("app", "demo", now=clock.now())
+        passwords = _people(store)
+        return store.create_key("app", "demo", now=clock.now()), passwords
+
+
+def _people(store: "Store") -> dict[str, str]:
+    """An editor who writes alerts, and a lead who approves them; and a phone on the desk that tests may ring."""
+    import secrets
+
+    from data.clock import SystemClock
+    from data.wire import DeviceIn
+    from recommender.service import ensure_default_weights
+    from scheduler.campaigns import ensure_default_campaigns
+
+    now, passwords = SystemClock().now(), {}
+    for email, role in (("editor@newsbell.example", "push_editor"), ("lead@newsbell.example", "lead")):
+        passwords[email] = secrets.token_urlsafe(9)
+        store.add_person(email, role, passwords[email], now=now)
+    desk_phone = DeviceIn(fid="desk-test-phone", platform="android", is_test=True)
+    store.put_device("desk", desk_phone, now=now)
+    ensure_default_weights(store, now)
+    ensure_default_campaigns(store, now)
+    return passwords
 
 
 def fill(store: "Store") -> None:
@@ -142,13 +166,16 @@ def _wait_until_ready(url: str, group: "Group") -> None:
     raise NewsbellError(f"the API did not come up within {READY_S:.0f} s; see its messages above")
 
 
-def _welcome(port: int, key: str) -> None:
+def _welcome(port: int, key: str, passwords: dict[str, str]) -> None:
     base = f"http://127.0.0.1:{port}"
+    people = "\n".join(f"  Sign in as      {email}  {password}" for email, password in passwords.items())
     typer.echo(
         f"""
 Newsbell is running.
 
   Reader's page   {base}/
+  Editors' desk   {base}/console
+{people}
   API             {base}/docs
   App key         {key}
 

@@ -25,6 +25,7 @@ from data.settings import Settings
 from data.store import Store
 from recommender.snapshot import Snapshot
 from scheduler.delivery import Deliverer
+from scheduler.desk_alerts import plan_alert
 from scheduler.jobs import Job, jobs
 from scheduler.message import Composer
 from scheduler.planning import Planner
@@ -108,6 +109,8 @@ class Runner:
         """Do what people asked for."""
         if self.fence is None:
             return
+        for said in self.planner.store.publish_due(self.clock.now()):
+            log.info("%s", said)
         for command in self.commands.take():
             ok, result = True, ""
             try:
@@ -122,6 +125,8 @@ class Runner:
         if self.fence is None:
             return
         for campaign in self.campaigns.all():
+            if campaign.kind in {"manual", "test"}:
+                continue  # of one use: planned when somebody sends them
             report = self.planner.tick(campaign, self.clock.now(), fence=self.fence)
             if report is not None:
                 counts = ", ".join(f"{name} {number}" for name, number in sorted(report.funnel.items()))
@@ -141,7 +146,7 @@ class Runner:
             log.warning("%d deliveries became unknown: their sender vanished", lost)
 
     def _do(self, command: CommandRow) -> str:
-        """pause, resume {campaign}; cancel {campaign} or {plan}."""
+        """pause, resume {campaign}; cancel {campaign} or {plan}; alert {alert}."""
         args: dict[str, Any] = command.args
         if command.kind in {"pause", "resume"} and "campaign" in args:
             self.campaigns.set_state(args["campaign"], "paused" if command.kind == "pause" else "on")
@@ -153,9 +158,11 @@ class Runner:
                 now=self.clock.now(), reason=reason, plan_id=args.get("plan"), campaign_id=campaign_id
             )
             return f"cancelled {stopped}"
+        if command.kind == "alert" and "alert" in args:
+            return plan_alert(self.planner.store, int(args["alert"]), now=self.clock.now(), fence=self.fence)
         raise InvalidInput(
             f"no command {command.kind!r} with {sorted(args)}; there are pause and resume {{campaign}}, "
-            "cancel {campaign} or {plan}"
+            "cancel {campaign} or {plan}, alert {alert}"
         )
 
     def _must_stop(self) -> bool:

@@ -20,6 +20,12 @@ class Feeds(Database):
             row = connection.execute(select(FEEDS).where(FEEDS.c.url == url)).first()
         return FeedRow(row.url, row.etag, row.last_modified, row.fetched_at, row.error) if row else None
 
+    def feeds(self) -> list[FeedRow]:
+        """Every address that was ever fetched."""
+        with self.reading() as connection:
+            rows = connection.execute(select(FEEDS).order_by(FEEDS.c.url))
+            return [FeedRow(row.url, row.etag, row.last_modified, row.fetched_at, row.error) for row in rows]
+
     def put_feed(
         self, url: str, *, etag: str | None, last_modified: str | None, fetched_at: datetime, error: str | None = None
     ) -> None:

@@ -1,4 +1,4 @@
-"""API keys and people. Only hashes are kept."""
+"""API keys. Only hashes are kept."""
 
 import hashlib
 import hmac
@@ -8,11 +8,11 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from data.errors import NotFound
-from data.models import Key, Person
+from data.models import Key
 from data.store.database import Database, table
 from data.values import KeyRow
 
-KEYS, PEOPLE = table(Key), table(Person)
+KEYS = table(Key)
 NOBODY = "0" * 64  # compared with where there is no such key, so that both take as long
 
 
@@ -54,15 +54,6 @@ class Keys(Database):
         with self.transaction() as connection:
             if not connection.execute(change).rowcount:
                 raise NotFound(f"no live key begins with nb_{prefix[:20]}; `newsbell keys create` makes one")
-
-    def add_person(self, email: str, role: str, secret: str, *, now: datetime) -> None:
-        """Let somebody sign in to the console; an email known already gets the new role and secret."""
-        salt = secrets.token_bytes(16)
-        digest = hashlib.scrypt(secret.encode(), salt=salt, n=2**14, r=8, p=1)
-        values = {"role": role, "secret_hash": f"scrypt:{salt.hex()}:{digest.hex()}"}
-        with self.transaction() as connection:
-            made = self.insert(Person).values(email=email, created_at=now, **values)
-            connection.execute(made.on_conflict_do_update(index_elements=["email"], set_=values))
 
 
 def _hash(secret: str) -> str:

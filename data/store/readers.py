@@ -116,6 +116,14 @@ class Readers(Database):
             if not gone.rowcount:
                 raise NotFound(f"reader {reader_key!r} has no device {fid[:20]!r}; nothing was removed")
 
+    def count_devices(self) -> dict[str, int]:
+        """How many devices are in each state, and how many are test devices."""
+        with self.reading() as connection:
+            rows = connection.execute(select(DEVICES.c.state, func.count()).group_by(DEVICES.c.state))
+            found = {str(state): int(number) for state, number in rows}
+            tests = select(func.count()).select_from(DEVICES).where(DEVICES.c.is_test)
+            return found | {"test": int(connection.execute(tests).scalar_one())}
+
     def devices_of(self, reader_ids: Iterable[int]) -> list[DeviceRow]:
         """The active devices of these readers, by reader and device number."""
         found: list[DeviceRow] = []

@@ -17,6 +17,7 @@ from data.store import Store
 from recommender.service import Service
 from recommender.web import api, limits, problems, readers
 from recommender.web.auth import Keys
+from recommender.web.console.mount import ROUTERS as CONSOLE
 from recommender.web.describe import describe
 from recommender.web.front import Front
 from recommender.web.limits import Limits
@@ -71,7 +72,7 @@ def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
 def routers(settings: Settings) -> list[APIRouter]:
     """What is served: the reader's pages only where reading is open to the public."""
     pages = [home.router, article.router] if settings.public_reads else [docs.front_door]
-    return [api.router, readers.router, readers.health, docs.router, *pages]
+    return [api.router, readers.router, readers.health, docs.router, *pages, *CONSOLE]
 
 
 def _life(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

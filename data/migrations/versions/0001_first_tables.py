@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("bar", sa.Float(), nullable=False),
         sa.Column("mode", sa.String(), nullable=False),
         sa.Column("policy", Json, nullable=False),
+        sa.Column("message", Json, nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.CheckConstraint(
             "kind in ('digest', 'breaking', 'follow_up', 'manual', 'test')", name=op.f("ck_campaign_kind")
@@ -70,6 +71,20 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("value", BigKey, nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_counter")),
+    )
+    op.create_table(
+        "draft",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("surface", sa.String(), nullable=False),
+        sa.Column("author", sa.String(), nullable=False),
+        sa.Column("base_version", sa.Integer(), nullable=False),
+        sa.Column("weights", Json, nullable=False),
+        sa.Column("options", Json, nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("publish_at", UtcTime(), nullable=True),
+        sa.Column("updated_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_draft")),
+        sa.UniqueConstraint("surface", "author", name=op.f("uq_draft_surface_author")),
     )
     op.create_table(
         "feed",
@@ -126,6 +141,21 @@ def upgrade() -> None:
         sa.UniqueConstraint("email", name=op.f("uq_person_email")),
     )
     op.create_table(
+        "persona",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("about", sa.String(), nullable=False),
+        sa.Column("language", sa.String(), nullable=False),
+        sa.Column("followed_topics", Json, nullable=False),
+        sa.Column("muted_topics", Json, nullable=False),
+        sa.Column("reads", Json, nullable=False),
+        sa.Column("author", sa.String(), nullable=False),
+        sa.Column("updated_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_persona")),
+        sa.UniqueConstraint("key", name=op.f("uq_persona_key")),
+    )
+    op.create_table(
         "reader",
         sa.Column("id", BigKey, autoincrement=True, nullable=False),
         sa.Column("key", sa.String(length=200), nullable=False),
@@ -167,6 +197,19 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rule")),
     )
+    op.create_table(
+        "sign_in_failure",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("email", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in_failure")),
+    )
+    with op.batch_alter_table("sign_in_failure", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_sign_in_failure_address"), ["address"], unique=False)
+        batch_op.create_index(batch_op.f("ix_sign_in_failure_at"), ["at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_sign_in_failure_email"), ["email"], unique=False)
+
     op.create_table(
         "source",
         sa.Column("id", BigKey, autoincrement=True, nullable=False),
@@ -284,6 +327,50 @@ def upgrade() -> None:
     with op.batch_alter_table("plan", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_plan_campaign_id"), ["campaign_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_plan_planned_at"), ["planned_at"], unique=False)
+
+    op.create_table(
+        "web_session",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("person_id", BigKey, nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("seen_at", UtcTime(), nullable=False),
+        sa.Column("ends_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["person.id"], name=op.f("fk_web_session_person_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_web_session")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_web_session_token_hash")),
+    )
+    with op.batch_alter_table("web_session", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_web_session_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
+        "alert",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("article_id", BigKey, nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("body", sa.String(), nullable=False),
+        sa.Column("audience", Json, nullable=False),
+        sa.Column("policy", Json, nullable=False),
+        sa.Column("corrects", BigKey, nullable=True),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("author", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("approver", sa.String(), nullable=False),
+        sa.Column("campaign_id", BigKey, nullable=True),
+        sa.Column("hold_until", UtcTime(), nullable=True),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.CheckConstraint("state in ('draft', 'asked', 'sending', 'cancelled')", name=op.f("ck_alert_state")),
+        sa.ForeignKeyConstraint(["article_id"], ["article.id"], name=op.f("fk_alert_article_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"], ["campaign.id"], name=op.f("fk_alert_campaign_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
+    )
+    with op.batch_alter_table("alert", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_alert_article_id"), ["article_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_alert_campaign_id"), ["campaign_id"], unique=False)
 
     op.create_table(
         "article_name",
@@ -507,6 +594,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_article_name_article_id"))
 
     op.drop_table("article_name")
+    with op.batch_alter_table("alert", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_alert_campaign_id"))
+        batch_op.drop_index(batch_op.f("ix_alert_article_id"))
+
+    op.drop_table("alert")
+    with op.batch_alter_table("web_session", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_web_session_person_id"))
+
+    op.drop_table("web_session")
     with op.batch_alter_table("plan", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_plan_planned_at"))
         batch_op.drop_index(batch_op.f("ix_plan_campaign_id"))
@@ -530,16 +626,24 @@ def downgrade() -> None:
     op.drop_table("weight_set")
     op.drop_table("story")
     op.drop_table("source")
+    with op.batch_alter_table("sign_in_failure", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_sign_in_failure_email"))
+        batch_op.drop_index(batch_op.f("ix_sign_in_failure_at"))
+        batch_op.drop_index(batch_op.f("ix_sign_in_failure_address"))
+
+    op.drop_table("sign_in_failure")
     op.drop_table("rule")
     with op.batch_alter_table("reader", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_reader_zone"))
 
     op.drop_table("reader")
+    op.drop_table("persona")
     op.drop_table("person")
     op.drop_table("pace")
     op.drop_table("lease")
     op.drop_table("key")
     op.drop_table("feed")
+    op.drop_table("draft")
     op.drop_table("counter")
     op.drop_table("command")
     with op.batch_alter_table("change", schema=None) as batch_op:

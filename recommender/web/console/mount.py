@@ -1,0 +1,20 @@
+"""The console's routers, as the application mounts them."""
+
+from recommender.web.console import (
+    compare,
+    compose,
+    history,
+    now,
+    personas,
+    push,
+    ranking,
+    rules,
+    signin,
+    stories,
+    system,
+    why,
+)
+
+ROUTERS = tuple(
+    one.router for one in (signin, now, stories, ranking, compose, push, rules, why, personas, history, compare, system)
+)

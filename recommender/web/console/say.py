@@ -1,0 +1,105 @@
+"""The console's words: what signals mean, what happened, what a change was."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from data.store.audit import ChangeRow
+
+FEW = 3  # differences told in a line
+LABELS = {
+    "for_you": "For you",
+    "related": "Related",
+    "push": "Push",
+    "all": "Everywhere",
+    "similarity": "Similarity",
+    "interest": "Interest",
+    "freshness": "Freshness",
+    "news_value": "News value",
+    "popularity": "Popularity",
+    "story_size": "Story size",
+    "source": "Source",
+    "breadth": "Breadth",
+    "diversity": "Diversity",
+    "source_cap": "Source cap",
+    "must_show": "Must show",
+    "OPTED_OUT": "opted out",
+}
+MEANINGS = {
+    "similarity": "How close it is to what the reader has read.",
+    "interest": "How likely the click model thinks a click is.",
+    "freshness": "How new it is; halves by lifetime.",
+    "news_value": "What the desk says it is worth, 1 to 5.",
+    "popularity": "How often it is read, against the usual.",
+    "story_size": "How many independent sources tell the story.",
+    "source": "Trust in the outlet times the reader's liking for it.",
+    "breadth": "How far it is from what the reader usually reads.",
+    "diversity": "How much likeness to a better placed article costs.",
+    "source_cap": "Most articles of one source in any ten places.",
+}
+SAID = {
+    "draft": "Draft saved. Readers still see the live weights.",
+    "discarded": "Draft discarded.",
+    "rebased": "Your draft now builds on the live version.",
+    "published": "Published. Readers see it from their next list on.",
+    "scheduled": "Scheduled. Until then readers see the live weights.",
+    "restored": "Restored as a new version.",
+    "rule": "Rule added.",
+    "ended": "Rule ended.",
+    "extended": "Rule extended.",
+    "judged": "Saved. Every list follows within seconds.",
+    "split": "Split. The articles are a story of their own now.",
+    "merged": "Merged into one story.",
+    "paused": "Push is paused. What is being sent at this moment still arrives.",
+    "resumed": "Push is on again.",
+    "persona": "Persona saved.",
+    "removed": "Persona removed.",
+    "alert": "Saved as a draft. Nothing is sent.",
+    "asked": "Waiting for somebody else to approve it.",
+    "held": "On hold. Cancel until the hold is over leaves no trace on any phone.",
+    "cancelled": "Cancelled. What had not left will not leave.",
+    "test": "Test on its way to that one device.",
+    "policy": "Policy saved; the next plan obeys it.",
+    "person": "Role changed, from their next request on.",
+    "signed-out": "Signed out.",
+}
+
+
+def label(name: str) -> str:
+    """A name of the code as a page says it."""
+    return LABELS.get(name) or name.replace("_", " ").lower().capitalize()
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What changed, in words: "Freshness 0.22 → 0.30"."""
+    names = list(dict.fromkeys([*before, *after]))
+    pairs = [(name, before.get(name), after.get(name)) for name in names if name != "version"]
+    return [f"{label(name)} {_value(old)} → {_value(new)}" for name, old, new in pairs if not _same(old, new)]
+
+
+def change_words(change: ChangeRow) -> str:
+    """An entry of the audit log in words, without who and when."""
+    target = LABELS.get(change.target, change.target)
+    version = (change.after or {}).get("version")
+    about = f"{change.what} {target}" + (f" {version}" if version is not None else "")
+    before = {name: value for name, value in (change.before or {}).items() if name != "version"}
+    found = differences(before, change.after or {}) if before else []
+    more = f" and {len(found) - FEW} more" if len(found) > FEW else ""
+    return f"{about}: {', '.join(found[:FEW])}{more}" if found else about
+
+
+def strength_words(strength: float) -> str:
+    """A boost in words."""
+    return "a little" if strength <= 0.08 else "some" if strength <= 0.18 else "a lot"
+
+
+def _same(old: Any, new: Any) -> bool:
+    return bool(old == new)
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".") if round(value, 2) != round(value, 4) else f"{value:.2f}"
+    text = value if isinstance(value, str) else str(value)
+    return text[:16].replace("T", " ") if len(text) > 18 and text[4:5] == "-" else text

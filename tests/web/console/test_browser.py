@@ -1,0 +1,284 @@
+"""The console in a real Chromium: every page fits and is accessible; each main task by keyboard and without scripts."""
+
+import importlib.util
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+pytestmark = pytest.mark.browser
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PAGES = (
+    "/console",
+    "/console/stories",
+    "/console/stories/evil-1",
+    "/console/ranking/for_you?freshness=0.05",
+    "/console/ranking/related",
+    "/console/ranking/push",
+    "/console/ranking/for_you?freshness=lots",
+    "/console/ranking/for_you/publish",
+    "/console/push",
+    "/console/push/new?article=evil-1",
+    "/console/push/alerts/1",
+    "/console/push/morning-digest/policy",
+    "/console/rules",
+    "/console/rules/new?kind=pin&target=article&target_key=evil-1",
+    "/console/history",
+    "/console/compare",
+    "/console/why?article=evil-1&persona=persona-01",
+    "/console/why",
+    "/console/personas",
+    "/console/personas/persona-04",
+    "/console/personas/new",
+    "/console/system",
+    "/console/patterns",
+)
+Open = Callable[..., Any]
+
+
+def chromium() -> str:
+    """The browser that the tests drive."""
+    spec = importlib.util.spec_from_file_location("chromium", Path(__file__).parents[2] / "chromium.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = module.find()
+    if found is None:
+        pytest.fail("no Chromium found; `python tests/chromium.py` installs one")
+    return str(found)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def look(browser: Browser, shared_room: Any, hostile: str) -> Open:
+    """Opens pages signed in; at the end no page may have complained or asked anybody but this server."""
+
+    @contextmanager
+    def opened(role: str | None = "operator", *, may_fail: bool = False, **options: Any) -> Iterator[Page]:
+        context = browser.new_context(base_url=shared_room.url, **options)
+        if role:
+            cookie = {"name": "newsbell_session", "value": shared_room.token(role), "url": f"{shared_room.url}/console"}
+            context.add_cookies([cookie])
+        page, complaints, asked = context.new_page(), [], []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: complaints.append(f"dialog {dialog.message}"))
+        page.on("request", lambda request: asked.append(request.url))
+        yield page
+        context.close()
+        if may_fail:  # Chromium reports a page with an error status
+            complaints = [one for one in complaints if "status of 4" not in one]
+        assert complaints == []
+        assert [url for url in asked if not url.startswith(shared_room.url)] == []
+
+    if not shared_room.store.changes(limit=1, search="wrote"):
+        fields = {"article": "evil-1", "title": hostile[:65], "body": hostile, "audience": "everyone"}
+        shared_room.client("operator").post("/console/push/new", data=fields)
+    return opened
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1280, "light")])
+def test_every_page_is_accessible_fits_and_complains_of_nothing(look: Open, width: int, scheme: str) -> None:
+    with look(color_scheme=scheme, viewport={"width": width, "height": 800}, may_fail=True) as page:
+        for path in PAGES:
+            page.goto(path)
+            page.evaluate(
+                "for (const one of [...document.querySelectorAll('main details')].slice(0, 3)) one.open = true"
+            )
+            found = Axe().run(page)
+            assert found.violations_count == 0, path + found.generate_report()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            assert page.locator("h1").count() == 1
+            assert page.locator("script:not([src])").count() == 0
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (1280, "dark")])
+def test_the_other_scheme_has_the_contrast_too(look: Open, width: int, scheme: str) -> None:
+    rules = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+    with look(color_scheme=scheme, viewport={"width": width, "height": 800}, may_fail=True) as page:
+        for path in PAGES[::2]:
+            page.goto(path)
+            found = Axe().run(page, options=rules)
+            assert found.violations_count == 0, path + found.generate_report()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_sign_in_is_accessible_and_leads_on(look: Open, password: str) -> None:
+    with look(None, may_fail=True) as page:
+        page.goto("/console/rules")
+        assert Axe().run(page).violations_count == 0
+        page.keyboard.type("viewer@herald.example")
+        page.keyboard.press("Tab")
+        page.keyboard.type("wrong")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("do not match")
+        assert page.title().startswith("Error:")
+        expect(page.locator("#email")).to_have_value("viewer@herald.example")
+        page.keyboard.type(password)
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text("Rules")
+
+
+def test_a_key_on_a_slider_changes_the_preview_and_keeps_the_focus(look: Open) -> None:
+    with look("editor") as page:
+        page.goto("/console/ranking/for_you")
+        before = page.locator("#preview .headline").all_inner_texts()
+        tab_to(page, "input[data-of=freshness]")
+        page.keyboard.press("Home")
+        expect(page.locator("#moved-status")).to_contain_text("new in the first")
+        expect(page.locator("#freshness")).to_have_value("0.00")
+        assert page.evaluate("document.activeElement.dataset.of") == "freshness"
+        assert page.locator("#preview .headline").all_inner_texts() != before
+        expect(page.locator("#share-freshness")).to_have_text(re.compile(r"^0\s%"))
+        expect(page.locator("#bar-reach")).to_contain_text("Changes")
+        page.locator("#freshness").fill("0.22")
+        expect(page.locator("#moved-status")).to_contain_text("0 new in the first")
+        assert page.evaluate("document.activeElement.id") == "freshness"
+
+
+def test_the_keyboard_publishes_and_undoes(look: Open, shared_room: Any) -> None:
+    with look("lead") as page:
+        page.goto("/console/ranking/related")
+        version = shared_room.store.live_weights("related").version
+        tab_to(page, "input[data-of=freshness]")
+        page.keyboard.press("ArrowRight")
+        tab_to(page, "button[value=publish]", most=150)
+        page.keyboard.press("Enter")
+        expect(page.locator(".words")).to_contain_text("Freshness 0.12 → 0.13")
+        tab_to(page, "#reason")
+        page.keyboard.type("a little newer")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status").first).to_contain_text("Published.")
+        assert shared_room.store.live_weights("related").version == version + 1
+        tab_to(page, ".bottom button", most=200)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status").first).to_contain_text("Restored")
+        assert shared_room.store.live_weights("related").weights["freshness"] == 0.12
+
+
+def test_the_keyboard_judges_and_pins_a_story(look: Open, shared_room: Any) -> None:
+    with look("editor") as page:
+        page.goto("/console/stories?show=big")
+        tab_to(page, ".values input")
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#status")).to_contain_text("Saved:")
+        tab_to(page, ".menu summary")
+        page.keyboard.press("Enter")
+        tab_to(page, ".menu a")
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_contain_text("Pin")
+        tab_to(page, "#reason")
+        page.keyboard.type("by keyboard")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status")).to_have_text("Rule added.")
+        assert shared_room.store.rules(shared_room.now)[-1].reason == "by keyboard"
+
+
+def test_the_keyboard_writes_an_alert_tests_it_and_throws_it_away(look: Open) -> None:
+    with look("push_editor") as page:
+        page.goto("/console/push/new?article=evil-1")
+        tab_to(page, "#title")
+        page.keyboard.press("Control+A")
+        page.keyboard.type("Bridge closed")
+        expect(page.locator("#title-count")).to_have_text("13")
+        expect(page.locator(".ios.dark .t")).to_have_text("Bridge closed")
+        tab_to(page, "#reason")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status").first).to_contain_text("Nothing is sent")
+        tab_to(page, "form[action$='/test'] button")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status").first).to_contain_text("Test on its way")
+        tab_to(page, "form[action$='/cancel'] button")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status").first).to_contain_text("Cancelled")
+
+
+def test_the_keyboard_asks_why_and_finds_a_change(look: Open) -> None:
+    with look("viewer") as page:
+        page.goto("/console/personas/persona-02")
+        tab_to(page, ".listing a")
+        page.keyboard.press("Enter")
+        expect(page.locator(".lede")).to_contain_text("Number 1.")
+        page.goto("/console/history")
+        tab_to(page, "#q")
+        page.keyboard.type("published")
+        page.keyboard.press("Enter")
+        expect(page.locator("tbody")).to_contain_text("published weights")
+
+
+def test_every_change_works_without_scripts(look: Open, shared_room: Any) -> None:
+    with look("lead", java_script_enabled=False, viewport={"width": 360, "height": 800}) as page:
+        page.goto("/console/ranking/push")
+        page.get_by_role("textbox", name="Freshness").fill("0.17")
+        page.get_by_role("button", name="Preview").click()
+        assert "freshness=0.17" in page.url
+        page.get_by_role("button", name="Save draft").click()
+        assert "Draft saved" in page.inner_text("[role=status]")
+        page.get_by_role("button", name="Discard").click()
+        assert shared_room.store.draft("push", "lead@herald.example") is None
+        page.goto("/console/stories/evil-1")
+        page.locator(".values input").nth(4).check(force=True)
+        page.get_by_role("button", name="Save").click()
+        assert shared_room.store.article("evil-1").news_value == 5
+        page.goto("/console")
+        page.get_by_label("Reason").fill("no scripts here")
+        page.get_by_role("button", name="Pause all push").click()
+        page.get_by_role("button", name="Resume push").click()
+        assert "Push is on again" in page.inner_text("[role=status]")
+        page.goto("/console/push/new?article=evil-1")
+        page.get_by_label("Title").fill("Without scripts")
+        page.get_by_role("button", name="Preview").click()
+        assert page.locator(".phone .t").first.inner_text() == "Without scripts"
+        page.get_by_role("button", name="Save, send nothing yet").click()
+        assert page.inner_text("h1") == "Without scripts"
+        page.get_by_role("button", name="Sign out").click()
+        assert page.url.endswith("/console/sign-in?said=signed-out")
+
+
+def test_a_wrong_number_moves_the_focus_to_the_summary(look: Open) -> None:
+    with look("editor", may_fail=True) as page:
+        page.goto("/console/ranking/for_you?freshness=lots")
+        expect(page.locator("#faults")).to_be_focused()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator("#freshness")).to_be_focused()
+
+
+def tab_to(page: Page, selector: str, most: int = 120) -> None:
+    """Press Tab until an element of `selector` has the focus, which must be visible and not covered."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => !!document.activeElement?.matches(selector)", selector):
+            assert page.evaluate(SEEN)
+            return
+    pytest.fail(f"{selector} cannot be reached by the keyboard")
+
+
+SEEN = """() => {
+  const one = document.activeElement, box = one.getBoundingClientRect();
+  const shows = [one, one.nextElementSibling].some((part) => part && getComputedStyle(part).outlineStyle !== "none");
+  const top = document.elementFromPoint(box.x + box.width / 2, box.y + Math.min(box.height, 12) / 2);
+  return shows && (!top || one.contains(top) || top.contains(one) || one.parentElement.contains(top));
+}"""
