@@ -43,7 +43,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "20 % of devices gone": {"rules": [{"answer": "unregistered", "share": 0.2}]},
     "one poisoned article of 50": {"rules": [{"answer": "payload", "article": "a7"}]},
     "credentials of another project": {"rules": [{"answer": "sender_id_mismatch", "from_s": 1}]},
-    "gateway errors": {"rules": [{"answer": "bad_gateway", "share": 0.0005}]},
+    "gateway errors": {"rules": [{"answer": "bad_gateway", "first": 5_000, "last": 5_000}]},
 }
 
 
