@@ -1,6 +1,11 @@
 """Searching postings gives what looking at every row gives."""
 
+import os
+import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 
 import numpy as np
@@ -9,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from recommender import compiled
 from recommender.postings import Found, Postings, Segment, files, kernels, kinds, merge
 
 
@@ -326,6 +332,20 @@ def test_a_snapshot_is_searched_while_others_are_swapped_in_merged_and_removed()
 
 
 def test_machine_code_is_kept_for_these_sources() -> None:
-    # A private corner of numba is used for that (see kinds.py): here it shows if a release of it changes.
-    assert kernels.search._cache._cache_file._source_stamp == kinds.STAMP
-    assert {name for name, *_ in kinds.STAMP} >= {"bounds.py", "heap.py", "kernels.py", "kinds.py", "rows.py"}
+    # A private corner of numba is used for that (see compiled.py): here it shows if a release of it changes.
+    assert kernels.search._cache._cache_file._source_stamp == compiled.STAMP
+
+
+def test_machine_code_is_made_anew_when_a_constant_of_another_file_changes(tmp_path: Path) -> None:
+    room = tmp_path / "recommender"
+    shutil.copytree(Path(compiled.__file__).parent, room, ignore=shutil.ignore_patterns("web", "__pycache__", "*.nb*"))
+    command = [sys.executable, "-c", "from recommender.compiled import STAMP; print(STAMP)"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    stamps = []
+    for value in ("0.2", "0.2", "0.3"):
+        text = (room / "signals.py").read_text().replace("HALF_CLOSE = 0.2", f"HALF_CLOSE = {value}")
+        (room / "signals.py").write_text(text)
+        os.utime(room / "signals.py", (1, 1))
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+        stamps.append(done.stdout)
+    assert stamps[0] == stamps[1] != stamps[2]

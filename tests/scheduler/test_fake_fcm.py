@@ -8,6 +8,7 @@ import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -223,9 +224,11 @@ def test_a_bearer_that_ends_is_renewed_without_losing_a_message(
 ) -> None:
     server = fake(token_life_s=1.0, latency={"ms": 400})
     sender = sender_to(server, bearer=bearer(server), transport={"connections": 1})
+    begun = monotonic()
     told = [outcome.state for _, outcome in sender.send(many(400))]
     assert told.count("sent") == 400
-    assert 2 <= server.service.oauth.grants <= 6
+    lives = (monotonic() - begun) / 1.0
+    assert 2 <= server.service.oauth.grants <= lives + 3  # one bearer a life: no stampede when it ends
 
 
 def test_a_revoked_account_stops_the_campaign_and_loses_nothing(
