@@ -16,14 +16,14 @@ from sqlalchemy import Connection, Row, select, update
 from data.alerts import CampaignRow, NewDelivery
 from data.campaigns import Campaigns
 from data.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from data.models import Alert, Article, Campaign, Command, Device, Story
+from data.models import Alert, Article, Campaign, Command, Delivery, Device, Story
 from data.outbox import Outbox
 from data.store import Store
 from data.store.audit import note
 from data.store.database import table
 
 ALERTS, CAMPAIGNS, DEVICES = table(Alert), table(Campaign), table(Device)
-STORIES, ARTICLES = table(Story), table(Article)
+STORIES, ARTICLES, DELIVERIES = table(Story), table(Article), table(Delivery)
 HOLD_S = 120
 TTL_S = 3_600
 TITLE_MOST, BODY_MOST = 65, 240  # what a locked phone shows; longer is cut when it is sent
@@ -176,6 +176,14 @@ class DeskAlerts:
         outbox.add(plan_id, [delivery], now=now)
         outbox.finish_plan(plan_id, funnel={"SEND": 1})
         self.store.note(by, "sent a test of", f"alert {alert_id}", after={"device": fid[:8]}, now=now)
+
+    def tests(self, alert_id: int) -> list[tuple[datetime, str, str]]:
+        """The tests of an alert, newest first: when, what became of it, why."""
+        query = select(DELIVERIES.c.planned_at, DELIVERIES.c.state, DELIVERIES.c.reason).join(CAMPAIGNS)
+        query = query.where(CAMPAIGNS.c.kind == "test", CAMPAIGNS.c.key.like(f"test-{alert_id}-%"))
+        with self.store.reading() as connection:
+            rows = connection.execute(query.order_by(DELIVERIES.c.id.desc()).limit(5))
+            return [(row.planned_at, row.state, row.reason) for row in rows]
 
     def _campaign(self, connection: Connection, alert: AlertRow, now: datetime, hold_s: int) -> int:
         row = CampaignRow(

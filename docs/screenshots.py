@@ -1,7 +1,8 @@
 """Take the pictures of the README from a running demo.
 
-newsbell demo --port 8000        # in one terminal
-python docs/screenshots.py       # in another; an address may follow
+newsbell demo --port 8000                            # in one terminal
+python docs/screenshots.py                           # in another; an address may follow,
+python docs/screenshots.py ADDRESS EMAIL PASSWORD    # and a sign-in, for the pictures of the console
 """
 
 import importlib.util
@@ -15,7 +16,7 @@ ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-backgroun
 READER = "reader-003"
 
 
-def main(base: str) -> None:
+def main(base: str, *sign_in: str) -> None:
     """Write images/home.png (light) and images/article.png (dark)."""
     images = HERE / "images"
     images.mkdir(exist_ok=True)
@@ -29,7 +30,20 @@ def main(base: str) -> None:
         dark.goto(_richest(browser, base))
         dark.locator(".related").first.evaluate("block => scrollTo(0, block.offsetTop - 330)")
         dark.screenshot(path=images / "article.png")
+        if sign_in:
+            _console(browser, base, images, *sign_in)
         browser.close()
+
+
+def _console(browser: Browser, base: str, images: Path, email: str, password: str) -> None:
+    """Write images/ranking.png (light): freshness lowered, and what moves."""
+    page = browser.new_page(base_url=base, viewport={"width": 1280, "height": 860}, color_scheme="light")
+    page.goto("/console/ranking/for_you?freshness=0.12")
+    page.fill("#email", email)
+    page.fill("#password", password)
+    page.keyboard.press("Enter")
+    page.locator("#preview summary").nth(2).click()
+    page.screenshot(path=images / "ranking.png")
 
 
 def _richest(browser: Browser, base: str) -> str:
@@ -56,4 +70,4 @@ def _chromium() -> str | None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000")
+    main(*(sys.argv[1:] or ["http://127.0.0.1:8000"]))

@@ -216,7 +216,7 @@ def guardrails(lists: Sequence[Listing], overlap: Sequence[float] = ()) -> tuple
     due = [one for one in lists if one.must_reach]
     reached = sum(MOST_NEWS_VALUE in one.news_values[:MUST_REACH] for one in due) / len(due) if due else 1.0
     ages = [age for one in lists for age in one.ages_h]
-    age = float(np.median(ages)) if ages else 0.0
+    age = round(float(np.median(ages)), 1) if ages else 0.0  # as it is said
     crowded = max((_most_of_a_source(one) for one in lists), default=0.0)
     alike = float(np.median(overlap)) if len(overlap) else 1.0
     empty = sum(not one.lines for one in lists)

@@ -18,6 +18,7 @@ ACCESS: dict[tuple[str, str], str] = {  # method and path of the route -> the le
     ("POST", "/console/ranking/{surface}/draft"): "editor",
     ("POST", "/console/ranking/{surface}/discard"): "editor",
     ("POST", "/console/ranking/{surface}/rebase"): "editor",
+    ("POST", "/console/ranking/{surface}/take"): "editor",
     ("GET", "/console/ranking/{surface}/publish"): "editor",
     ("POST", "/console/ranking/{surface}/publish"): "editor",
     ("GET", "/console/why"): "viewer",

@@ -86,6 +86,7 @@ def alert_page(request: Request, alert_id: int) -> Response:
         body=alert.body,
         reach=found,
         devices=alerts.test_devices(),
+        tests=alerts.tests(alert.id),
         needs=_needs(site, alert, found, request.state.person.email),
         states=Outbox(site.store).counts(plans[0].id) if plans else {},
         threshold=APPROVAL_ABOVE,

@@ -127,6 +127,25 @@ def rebase(request: Request, surface: str) -> Response:
     return go(f"{HOME}/{surface}", "rebased")
 
 
+@router.post("/ranking/{surface}/take")
+def take(request: Request, surface: str) -> Response:
+    """Make a copy of somebody else's draft one's own: how a lead publishes what an editor may not."""
+    _known(surface)
+    site, form = site_of(request), request.state.form
+    theirs = site.store.draft(surface, form.required("author", "whose draft", longest=200))
+    if theirs is None:
+        raise Conflict("That draft was published or discarded meanwhile.")
+    site.store.save_draft(
+        surface,
+        request.state.person.email,
+        base_version=theirs.base_version,
+        weights=theirs.weights,
+        options=theirs.options,
+        now=site.clock.now(),
+    )
+    return go(f"{HOME}/{surface}", "taken")
+
+
 @router.get("/ranking/{surface}/publish")
 def publish_page(request: Request, surface: str) -> Response:
     """The draft in words, its reach and guardrails, and a field for the reason."""

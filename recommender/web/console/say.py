@@ -5,6 +5,7 @@ from typing import Any
 
 from data.store.audit import ChangeRow
 
+TELLING = ("kind", "target_key", "title", "role", "name")  # fields that say what something new is
 FEW = 3  # differences told in a line
 LABELS = {
     "for_you": "For you",
@@ -39,6 +40,7 @@ MEANINGS = {
 SAID = {
     "draft": "Draft saved. Readers still see the live weights.",
     "discarded": "Draft discarded.",
+    "taken": "The draft is yours now too; its author keeps theirs.",
     "rebased": "Your draft now builds on the live version.",
     "published": "Published. Readers see it from their next list on.",
     "scheduled": "Scheduled. Until then readers see the live weights.",
@@ -84,6 +86,8 @@ def change_words(change: ChangeRow) -> str:
     before = {name: value for name, value in (change.before or {}).items() if name != "version"}
     found = differences(before, change.after or {}) if before else []
     more = f" and {len(found) - FEW} more" if len(found) > FEW else ""
+    if not found and not before:
+        found = [str(change.after[name]) for name in TELLING if change.after and change.after.get(name)]
     return f"{about}: {', '.join(found[:FEW])}{more}" if found else about
 
 

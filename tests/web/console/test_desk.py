@@ -161,7 +161,10 @@ def test_a_broken_guardrail_needs_a_lead(room: Any) -> None:
     values = {"freshness": "0", "similarity": "0", "popularity": "0", "news_value": "0", "source": "1"}
     for role, status in (("editor", 403), ("lead", 303)):
         client = room.client(role)
-        client.post("/console/ranking/for_you/draft", data=values)
+        if role == "editor":
+            client.post("/console/ranking/for_you/draft", data=values)
+        else:
+            client.post("/console/ranking/for_you/take", data={"author": "editor@herald.example"})
         assert "Broken" in client.get("/console/ranking/for_you/publish").text
         answer = client.post("/console/ranking/for_you/publish", data={"reason": "a test"})
         assert answer.status_code == status

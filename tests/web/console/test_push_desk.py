@@ -55,7 +55,9 @@ def test_a_test_rings_the_test_phone_and_says_so(room: Any) -> None:
     client = room.client("push_editor")
     number = write(client, room)
     assert client.post(f"/console/push/alerts/{number}/test", data={"device": "test-phone"}).status_code == 303
+    assert "waits for the scheduler" in client.get(f"/console/push/alerts/{number}").text
     assert drain(room) == [("test-phone", "Test: Bridge closed")]
+    assert ": sent" in client.get(f"/console/push/alerts/{number}").text
     client.post(f"/console/push/alerts/{number}/test", data={"device": "test-phone"})
     assert len(drain(room)) == 1  # once more, whatever the phone was told before
 
