@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,6 @@ from recommender.service import Service, ensure_default_weights
 from recommender.web.app import create_app
 from recommender.web.console.trial import Trial
 from recommender.web.server import address, listen
-from recommender.web.site import Site
 
 NOW = datetime(2026, 3, 2, 18, 30, tzinfo=UTC)
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
@@ -59,7 +59,8 @@ def run(options: argparse.Namespace) -> Iterator[Report]:
         app = create_app(store, service, settings, clock)
         token = store.open_session(store.people()[0].id, now=NOW)
         wall = _presses(app, token)
-        trial = Trial(Site(store, service, settings, clock, None))  # type: ignore[arg-type]
+        site = SimpleNamespace(store=store, service=service, settings=settings, clock=clock)
+        trial = Trial(site)  # type: ignore[arg-type]
         persona, live = trial.persona(""), store.live_weights("for_you")
         window = len(service.snapshot.index.window(0, 2**62))
 

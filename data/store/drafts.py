@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select
 
-from data.errors import Conflict
+from data.errors import Conflict, NewsbellError
 from data.models import Draft
 from data.store.audit import note
 from data.store.database import Database, table
@@ -109,7 +109,7 @@ class Drafts(Database):
                 try:
                     made = self._publish(connection, draft, draft.reason, now)
                     said.append(f"published {draft.surface} {made.version}, scheduled by {draft.author}")
-                except Conflict as error:
+                except NewsbellError as error:
                     connection.execute(DRAFTS.update().where(DRAFTS.c.id == draft.id).values(publish_at=None))
                     note(
                         connection,

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 from fastapi import Request, Response
 
@@ -16,7 +17,7 @@ from recommender.web.console.say import differences
 from recommender.web.console.trial import Trial, trial_of
 from recommender.web.console.weights import Values, changed_words, live_values, rebased, settings_of
 from recommender.web.site import Site, site_of
-from recommender.whatif import Listing, Moved, Reach, Subject, gone, moves, reach, shares
+from recommender.whatif import Listing, Moved, Subject, gone, moves, shares
 
 router = console_router()
 HOME = "/console/ranking"
@@ -278,14 +279,11 @@ def _subject_query(form: Form) -> dict[str, str]:
     return {name: form.text(name) for name in ("persona", "beside") if form.text(name)}
 
 
-def _reach(request: Request, surface: str, values: Values) -> dict[str, Reach]:
+def _reach(request: Request, surface: str, values: Values) -> dict[str, Any]:
     trial = trial_of(request)
-    subjects = trial.subjects(surface)
-    before = [trial.live(surface, one) for one in subjects]
-    after = [trial.tried(surface, one, values.weights, values.options) for one in subjects]
-    found = reach(before, after)
+    found = trial.reach(surface, values.weights, values.options)
     ids = [one for one, _ in (*found.entered, *found.left)]
-    return {"reach": found, "reach_articles": trial.articles(ids)}  # type: ignore[dict-item]
+    return {"reach": found, "reach_articles": trial.articles(ids)}
 
 
 def _known(surface: str) -> None:

@@ -15,9 +15,10 @@ from recommender.personas import Persona, Read, seeded
 from recommender.shelf import Shelf
 from recommender.snapshot import Snapshot
 from recommender.web.site import Site, site_of
-from recommender.whatif import Listing, Subject, listing, under
+from recommender.whatif import Listing, Reach, Subject, listing, reach, under
 
 PINNED_S = 60.0
+REMEMBERED = 20
 SUBJECTS = 50  # articles beside which related lists are tried
 Numbers = Mapping[str, float]
 
@@ -31,6 +32,9 @@ class Pinned:
     made_s: float
     personas: tuple[Persona, ...]
     live: dict[tuple[str, Subject], Listing] = field(default_factory=dict)
+    reached: dict[str, Reach] = field(
+        default_factory=dict
+    )  # by surface and values: the page, then the publishing of it
 
     def is_of(self, snapshot: Snapshot) -> bool:
         """Whether it still shows what the desk and the publisher did last."""
@@ -99,6 +103,18 @@ class Trial:
         """The list under other weights."""
         pinned = self.pinned()
         return self._listing(under(pinned.snapshot, surface, weights, options), surface, subject, pinned.at_us)
+
+    def reach(self, surface: str, weights: Numbers, options: Numbers) -> Reach:
+        """How far other weights go over all on whom a surface is tried; the last few answers are remembered."""
+        pinned, key = self.pinned(), repr((surface, sorted(weights.items()), sorted(options.items())))
+        if key not in pinned.reached:
+            subjects = self.subjects(surface)
+            before = [self.live(surface, one) for one in subjects]
+            after = [self.tried(surface, one, weights, options) for one in subjects]
+            if len(pinned.reached) >= REMEMBERED:
+                pinned.reached.clear()
+            pinned.reached[key] = reach(before, after)
+        return pinned.reached[key]
 
     def articles(self, ids: list[int]) -> dict[int, ArticleRow]:
         """Articles by our number."""

@@ -84,6 +84,10 @@ def test_a_scheduled_draft_goes_live_at_its_time_or_says_why_not(weighed: Store)
     assert said[1].startswith("did not publish for_you")
     assert weighed.draft("for_you", BO).publish_at is None  # type: ignore[union-attr]
     assert weighed.publish_due(at) == []
+    draft(weighed, BO, base=2, freshness=7.0)
+    weighed.schedule_draft("for_you", BO, publish_at=at, reason="never", now=NOW)
+    assert weighed.publish_due(at)[0].startswith("did not publish for_you: freshness: 7 is no weight")
+    assert weighed.publish_due(at) == []
 
 
 @pytest.mark.parametrize("action", ["publish", "restore", "rule", "judge"])

@@ -14,10 +14,12 @@ from data.clock import FixedClock
 from data.desk_alerts import DeskAlerts
 from data.errors import Conflict, InvalidInput, NotAllowed
 from data.outbox import Outbox
+from data.settings import Settings
 from data.wire import DeviceIn
 from recommender.push_recheck import recheck
 from scheduler.delivery import Deliverer
 from scheduler.desk_alerts import plan_alert
+from scheduler.runner import Runner
 
 
 class Heard:
@@ -104,7 +106,7 @@ def test_a_delivery_of_a_test_forged_for_a_public_device_is_refused_by_the_sende
 
 
 def test_no_call_of_the_api_sends_or_makes_a_test_device_of_a_public_one(room: Any) -> None:
-    paths = room.app.openapi()["paths"]
+    paths = httpx.get(f"{room.url}/openapi.json").json()["paths"]
     assert not [path for path in paths if "alert" in path or "push" in path or "test" in path]
     app = httpx.Client(base_url=room.url)
     assert app.put("/v1/readers/r1/devices/fid-1", json={"platform": "android", "is_test": True}).status_code == 401
@@ -135,6 +137,29 @@ def test_a_small_alert_is_held_and_then_reaches_those_who_are_meant(room: Any) -
     assert max(Counter(fid for fid, _ in rang).values()) == 1
     plan_alert(room.store, number, now=room.now)  # asked for twice by a scheduler that died
     assert drain(room, later_s=122) == []
+
+
+def test_the_scheduler_obeys_the_rows_that_the_console_wrote(room: Any) -> None:
+    everybody_awake(room)
+    client = room.client("push_editor")
+    number = write(client, room, audience="topic", value="sport")
+    client.post(f"/console/push/alerts/{number}/send")
+    client.post("/console/ranking/push/draft", data={"freshness": "0.17"})
+    soon = (room.now + timedelta(minutes=2)).strftime("%Y-%m-%dT%H:%M")
+    client.post("/console/ranking/push/publish", data={"reason": "tonight", "publish_at": soon})
+    clock, heard = FixedClock(room.now), Heard()
+    runner = Runner(room.store, Settings(index_dir=None), clock, sender=heard, snapshot=lambda: room.service.snapshot)
+    runner.lead()
+    runner.obey()
+    runner.deliver()
+    assert heard.rang == []
+    assert room.store.live_weights("push").version == 1
+    clock.advance(minutes=3)
+    runner.lead()
+    runner.obey()
+    runner.deliver()
+    assert {title for _, title in heard.rang} == {"Bridge closed"}
+    assert room.store.live_weights("push").version == 2
 
 
 def test_cancel_leaves_no_trace_on_any_phone(room: Any) -> None:
