@@ -138,10 +138,12 @@ class Service:
         language: str | None = None,
         explain: bool = False,
         wait: bool = True,
+        is_served: bool = True,
     ) -> RelatedList:
         """What to read after an article; NotFound if nobody knows it or it was taken back.
 
-        One that this process has not taken in yet is taken in first, which may last; without `wait` raises Behind.
+        An article that this process has not taken in yet is taken in first, which may last; without `wait` raises
+        Behind. A list that the desk looks at is not served, and not logged as such.
         """
         article = self._shelf.article(key)
         if article.retracted_at is not None:
@@ -155,9 +157,9 @@ class Service:
         self.observer.listed("related", len(found.ranked.rows))
         served_id, places = _served_id(), min(limit, found.ranked.served)
         ids = _ids(snapshot, found.ranked, places)
-        self._note(
-            ServedPage(served_id, "related", view.id or None, article.id, shown.at, 0, ids, self._version("related"))
-        )
+        if is_served:
+            version = self._version("related")
+            self._note(ServedPage(served_id, "related", view.id or None, article.id, shown.at, 0, ids, version))
         return RelatedList(served_id, heading(found.fallback, article.category), cards)
 
     def for_you(

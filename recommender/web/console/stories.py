@@ -210,7 +210,7 @@ def _about(article: ArticleRow, rules: list[RuleRow]) -> tuple[RuleRow, ...]:
 
 def _related(site: Site, row: ArticleRow) -> RelatedList | None:
     try:
-        return site.service.related(row.key, limit=5)
+        return site.service.related(row.key, limit=5, is_served=False)
     except NotFound:
         return None
 
