@@ -32,6 +32,7 @@ $(VENV)/.run: $(BIN)/python requirements.lock pyproject.toml
 	@echo "Installing what Newsbell runs on (once) ..."
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m recommender.kernels
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock

@@ -8,7 +8,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "sparse_dot_topn", "bm25s", "newsbell")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "numba",
+    "sparse_dot_topn",
+    "bm25s",
+    "firebase-admin",
+    "pycurl",
+    "newsbell",
+)
 
 
 @dataclass
@@ -48,7 +58,8 @@ def machine() -> dict[str, Any]:
 def write(report: Report, folder: Path) -> str:
     """Write NAME.json and NAME.md; the table as text."""
     where = machine()
-    text = table(report, where)
+    render = getattr(report, "render", None)  # a report may have a table of its own
+    text: str = render(where) if render else table(report, where)
     folder.mkdir(parents=True, exist_ok=True)
     content = {**report.__dict__, "machine": where}
     (folder / f"{report.name}.json").write_text(json.dumps(content, indent=1, default=float) + "\n")

@@ -9,7 +9,7 @@ from data.values import IntArray
 # A reader has been told, or may have been: these states count against caps, gaps and the story ledger.
 TOLD_STATES = ("held", "ready", "sending", "sent", "unknown")
 WAITING_STATES = ("held", "ready")
-Settled = Literal["sent", "gone", "failed", "unknown"]
+Settled = Literal["sent", "gone", "failed", "unknown", "ready"]  # ready: not sent, may be sent later
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +122,37 @@ class Due:
     # what happened meanwhile
     has_read: bool = False  # this article, or another of its story
     is_told: bool = False  # of this story, by another alert that was sent
+    mode: str = "at_most_once"
+    app: str = ""  # which Firebase project the device belongs to; empty: the only one, or the first
     alerts_us: tuple[int, ...] = ()  # when other alerts went out to this reader, newest day
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one send ended. `unknown`: the message may have arrived."""
+    """How one send ended. `unknown`: the message may have arrived; `ready`: it did not leave, and may later."""
 
     state: Settled
     message_name: str | None = None
     reason: str = ""
+    retry_at: datetime | None = None  # ready: not before this; None: at once
+    device: Literal["", "gone", "quarantined"] = ""  # what the device becomes
+    alarm: str = ""  # what the operator must be told
+    stops: bool = False  # the campaign pauses until a person resumes it
+    holds_app: bool = False  # ready: nothing of this device's app may go before `retry_at`
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast one Firebase project may be sent to now, shared by all processes. Times are microseconds UTC."""
+
+    next_us: int = 0  # the next free slot
+    ceiling: float = 0.0  # messages a second; 0: never cut
+    active_us: int = 0  # since when it sends without a long silence
+    used_us: int = 0  # when slots were last reserved
+    raised_us: int = 0  # from when the ceiling rises again
+    cut_us: int = 0
+    paused_until_us: int = 0
+    pauses: int = 0  # in a row
 
 
 @dataclass(frozen=True, slots=True)

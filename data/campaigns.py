@@ -5,18 +5,19 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, func, select, update
+from sqlalchemy import Row, and_, func, insert, select, update
 
 from data.alerts import CampaignRow
 from data.clock import instant, micros
 from data.errors import NotFound
 from data.leases import require_fence
-from data.models import Campaign, Counter, Reader
+from data.models import Campaign, Change, Counter, Reader
 from data.store import Store
 from data.store.audit import note
 from data.store.database import table
 
-CAMPAIGNS, COUNTERS, READERS = table(Campaign), table(Counter), table(Reader)
+CAMPAIGNS, CHANGES = table(Campaign), table(Change)
+COUNTERS, READERS = table(Counter), table(Reader)
 
 
 class Campaigns:
@@ -79,6 +80,15 @@ class Campaigns:
         with self.store.transaction() as connection:
             connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign.id).values(**values))
             note(connection, by, "set the limits of", key, before=before, after=after, why=reason, now=now)
+
+    def raise_alarm(self, key: str, why: str, *, now: datetime, pauses: bool) -> None:
+        """Write into the log of changes what the operator must know of a campaign, and pause it if it must stop."""
+        after = {"state": "paused"} if pauses else {}
+        change = {"at": now, "person": "newsbell", "what": "campaign", "target": key, "why": why}
+        with self.store.transaction() as connection:
+            if pauses:
+                connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.key == key).values(state="paused"))
+            connection.execute(insert(CHANGES).values(**change, before=None, after=after))
 
     def planned_until(self, campaign: CampaignRow) -> datetime | None:
         """Slots up to here have been planned; None before the first tick."""

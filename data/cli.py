@@ -76,13 +76,14 @@ def _report(result: "dict[str, object]", as_json: bool) -> None:
         typer.echo(f"  {number:,} x {reason}")
 
 
-keys = typer.Typer(no_args_is_help=True, help="API keys: create.")
+keys = typer.Typer(no_args_is_help=True, help="API keys: create, revoke.")
 
 
 @keys.command("create")
 def create_key(
     role: Annotated[str, typer.Option(help="app, ingest or operator.")],
     label: Annotated[str, typer.Option(help="Whose key it is.")] = "",
+    rate: Annotated[float | None, typer.Option(min=0.1, help="Most requests a second; without it as set.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an API key and print its secret, this once.
@@ -94,8 +95,47 @@ def create_key(
     if role not in {"app", "ingest", "operator"}:
         raise typer.BadParameter(f"{role!r} is no role; use app, ingest or operator", param_hint="--role")
     with open_store() as store:
-        secret = store.create_key(role, label, now=SystemClock().now())
+        secret = store.create_key(role, label, now=SystemClock().now(), rate_per_s=rate)
     typer.echo(json.dumps({"role": role, "label": label, "key": secret}) if as_json else secret)
+
+
+@keys.command("revoke")
+def revoke_key(
+    prefix: Annotated[str, typer.Argument(help="The eight characters of the key behind nb_.")], as_json: AsJson = False
+) -> None:
+    """Make an API key useless; every worker knows within five seconds.
+
+    Example: newsbell keys revoke 1a2b3c4d
+    """
+    from data.clock import SystemClock
+
+    with open_store() as store:
+        store.revoke_key(prefix, now=SystemClock().now())
+    typer.echo(json.dumps({"revoked": prefix}) if as_json else f"Revoked nb_{prefix}.")
+
+
+def export_reader(
+    reader: Annotated[str, typer.Argument(help="The reader's id, as the app sends it.")],
+) -> None:
+    """Print everything held on a reader, as JSON.
+
+    Example: newsbell export-reader reader-17 > reader-17.json
+    """
+    with open_store() as store:
+        typer.echo(json.dumps(store.export_reader(reader), indent=1, ensure_ascii=False))
+
+
+def erase_reader(
+    reader: Annotated[str, typer.Argument(help="The reader's id, as the app sends it.")], as_json: AsJson = False
+) -> None:
+    """Remove a reader with devices, events, deliveries and served lists. There is no way back.
+
+    Example: newsbell erase-reader reader-17
+    """
+    with open_store() as store:
+        removed = store.erase_reader(reader)
+    counts = ", ".join(f"{number:,} {name}" for name, number in removed.items())
+    typer.echo(json.dumps(removed) if as_json else f"Removed the reader: {counts}.")
 
 
 people = typer.Typer(no_args_is_help=True, help="People who may sign in: add.")
@@ -126,7 +166,7 @@ def add_person(
 
 def mount(app: typer.Typer) -> None:
     """Add this room's commands."""
-    for command in (init, import_events, import_readers):
+    for command in (init, import_events, import_readers, export_reader, erase_reader):
         app.command()(command)
     app.add_typer(keys, name="keys")
     app.add_typer(people, name="people")

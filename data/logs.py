@@ -3,11 +3,33 @@
 import json
 import logging
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from data.settings import Settings
 
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")  # of the request being answered
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class OfRequest(logging.Filter):
+    """Adds the id of the request to whatever is logged while it is answered."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if request_id := REQUEST_ID.get():
+            record.request_id = request_id
+        return True
+
+
+class TextLines(logging.Formatter):
+    """Time, level, logger and message; then whatever was passed as `extra`, like name=value."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the name is logging's
+        extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        return " ".join([super().formatMessage(record), *(f"{name}={value}" for name, value in extra.items())])
 
 
 class JsonLines(logging.Formatter):
@@ -29,10 +51,8 @@ class JsonLines(logging.Formatter):
 def configure(settings: Settings) -> None:
     """Send every logger to stderr in the form that the settings ask for. Calling it again replaces the form."""
     handler = logging.StreamHandler(sys.stderr)
-    if settings.log_format == "json":
-        handler.setFormatter(JsonLines())
-    else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    handler.setFormatter(JsonLines() if settings.log_format == "json" else TextLines())
+    handler.addFilter(OfRequest())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)

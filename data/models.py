@@ -159,6 +159,7 @@ class Device(SQLModel, table=True):
     token: str | None = None
     app_version: str | None = None
     language: str | None = None
+    app: str = ""  # which Firebase project it belongs to; empty: the first
     is_test: bool = False
     state: str = "active"
     seen_at: datetime = _at()
@@ -280,7 +281,7 @@ class Delivery(SQLModel, table=True):
         ),
         CheckConstraint("state in ({})".format(", ".join(f"'{s}'" for s in DELIVERY_STATES)), name="state"),
         CheckConstraint("(state = 'sending') = (lease_until is not null)", name="lease"),
-        Index("ix_delivery_state_not_before_at", "state", "not_before_at"),
+        Index("ix_delivery_state_campaign_id_not_before_at", "state", "campaign_id", "not_before_at"),
         Index("ix_delivery_reader_id_planned_at", "reader_id", "planned_at"),
     )
     id: int = _id()
@@ -317,6 +318,49 @@ class DeliveryEvent(SQLModel, table=True):
     before: str | None = None
     after: str
     reason: str = ""
+
+
+class PaceState(SQLModel, table=True):
+    """How fast a Firebase project is sent to: one row that its senders share. Meanings: `data.alerts.Pace`."""
+
+    __tablename__: ClassVar[Any] = "pace"
+    project: str = Field(primary_key=True)
+    next_us: int = Field(default=0, sa_column=Column(BigKey, nullable=False))
+    ceiling: float = 0.0
+    active_us: int = Field(default=0, sa_column=Column(BigKey, nullable=False))
+    used_us: int = Field(default=0, sa_column=Column(BigKey, nullable=False))
+    raised_us: int = Field(default=0, sa_column=Column(BigKey, nullable=False))
+    cut_us: int = Field(default=0, sa_column=Column(BigKey, nullable=False))
+    paused_until_us: int = Field(default=0, sa_column=Column(BigKey, nullable=False))
+    pauses: int = 0
+
+
+class Broadcast(SQLModel, table=True):
+    """One message to a topic: the ledger entry by which personal alerts know what everybody was told."""
+
+    __table_args__: ClassVar[Any] = (
+        CheckConstraint("state in ('sending', 'sent', 'failed', 'unknown')", name="state"),
+        Index(
+            "uq_broadcast_told",
+            *("topic", "story_id", "update_no"),
+            unique=True,
+            sqlite_where=text("state <> 'failed'"),
+            postgresql_where=text("state <> 'failed'"),
+        ),
+    )
+    id: int = _id()
+    key: str = Field(unique=True, max_length=64)
+    app: str = ""
+    topic: str  # the topic's name at FCM
+    reader_topic: str | None = None  # who gets it: those who follow this topic; None: everybody
+    article_id: int = _ref("article.id")
+    story_id: int = Field(sa_column=Column(BigKey, nullable=False))  # minus the article's id without a story
+    update_no: int = 0
+    state: str = "sending"
+    reason: str = ""
+    author: str = ""
+    sent_at: datetime = _at(index=True)
+    message_name: str | None = None
 
 
 class Command(SQLModel, table=True):
@@ -448,5 +492,28 @@ class Key(SQLModel, table=True):
     secret_hash: str
     role: str
     label: str = ""
+    rate_per_s: float | None = None  # requests a second; null: as the settings say
     created_at: datetime = _at()
     revoked_at: datetime | None = _at(nullable=True)
+
+
+class Served(SQLModel, table=True):
+    """One page of a list as it was answered: what later events are judged against. Append-only, removed by age."""
+
+    id: int = _id()
+    served_id: str = Field(max_length=64, index=True)  # one id for all pages of a list; events repeat it
+    surface: str
+    reader_id: int | None = _ref("reader.id", nullable=True)
+    article_id: int | None = _ref("article.id", nullable=True, index=False)  # related: beside which article
+    served_at: datetime = _at(index=True)
+    first: int = 0  # the place of the first item in the whole list, from 0
+    article_ids: list[int] = _json()  # in the order shown
+    propensity: list[float] | None = Field(default=None, sa_column=Column(Json, nullable=True))  # null: no chance
+    weight_version: int = 0
+
+
+class Secret(SQLModel, table=True):
+    """What this installation signs with, so that every worker knows what another one handed out."""
+
+    name: str = Field(primary_key=True)
+    value: str

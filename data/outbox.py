@@ -1,24 +1,27 @@
 """The delivery state machine: one method = one transaction, every transition also a row of `delivery_event`.
 
-held -> ready -> sending -> sent | gone | failed | unknown
+held -> ready -> sending -> sent | gone | failed | unknown          sending -> ready (it certainly did not leave)
 held, ready -> cancelled | expired          ready -> suppressed (rechecked at send time, `reason` says why)
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import BigInteger, Connection, and_, cast, func, insert, literal, null, or_, select, update
+from sqlalchemy import BigInteger, Connection, cast, func, insert, literal, null, or_, select, update
 
 from data.alerts import TOLD_STATES, WAITING_STATES, CampaignRow, Due, NewDelivery, Outcome, PlanRow, Told
+from data.broadcasts import followed, said
 from data.clock import instant, micros
 from data.columns import UtcTime
 from data.errors import NotFound
 from data.leases import require_fence
 from data.models import Article, Campaign, Delivery, DeliveryEvent, Plan, Story
-from data.outbox_due import facts
+from data.outbox_bulk import move, prune, settle, take
+from data.outbox_due import facts, ready
 from data.store import Store
 from data.store.database import chunks, table
 
@@ -146,8 +149,9 @@ class Outbox:
     def told(self, reader_ids: Sequence[int], *, since: datetime, story_ids: Iterable[int] = ()) -> Told:
         """What these readers were told since `since`, and whatever they were ever told of these stories.
 
-        An alert that went to three devices is one row. Its story is the one its article is in now: merged stories
-        count under the id they have today, an article without a story under minus its own id.
+        An alert that went to three devices is one row, a message to a topic one for each reader it reached. Its story
+        is the one its article is in now: merged stories count under the id they have today, an article without a story
+        under minus its own id.
         """
         place = {reader_id: row for row, reader_id in enumerate(reader_ids)}
         story = func.coalesce(ARTICLES.c.story_id, -ARTICLES.c.id)
@@ -165,6 +169,11 @@ class Outbox:
                 )
                 rows = connection.execute(query)
                 found += [(place[row.reader_id], micros(row.at), row.story, row.update_no) for row in rows]
+            broadcasts = said(connection, since=since, stories=story_ids)
+            topics = followed(connection, list(reader_ids)) if any(one.reader_topic for one in broadcasts) else {}
+            for one in broadcasts:
+                reached = (row for reader, row in place.items() if one.reaches(topics.get(reader, ())))
+                found += [(row, micros(one.sent_at), one.story, one.update_no) for row in reached]
         table_ = np.array(found, np.int64).reshape(-1, 4)
         return Told(table_[:, 0], table_[:, 1], table_[:, 2], table_[:, 3])
 
@@ -223,41 +232,46 @@ class Outbox:
 
     # --- sending ---
 
-    def claim(self, now: datetime, *, limit: int, lease_s: float, recheck: Recheck, fence: int | None = None) -> Claim:
-        """Take the oldest ready deliveries, judge each again as things are now, and commit `sending` before any send.
+    def claim(
+        self,
+        now: datetime,
+        *,
+        limit: int,
+        lease_s: float,
+        recheck: Recheck,
+        fence: int | None = None,
+        without_apps: Collection[str] = (),
+    ) -> Claim:
+        """Take ready deliveries, the most urgent kind first, then the oldest; judge each again as things are now, and
+        commit `sending` before any send. Devices of `without_apps` are passed over.
 
         Readers' rows stay locked until commit, so two senders never judge one reader at the same time.
         """
         with self.store.transaction() as connection:
             require_fence(connection, fence)
-            due = facts(connection, _ready(connection, now, limit), now)
+            due = facts(connection, ready(connection, now, limit, without_apps), now)
             verdicts = _judged(due, now, recheck)
-            for reason in sorted({r for r in verdicts.values() if r not in (None, "expired", "postponed")}, key=str):
-                ids = [one.id for one in due if verdicts[one.id] == reason]
-                _move(connection, "ready", "suppressed", DELIVERIES.c.id.in_(ids), now, str(reason))
-            expired = [one.id for one in due if verdicts[one.id] == "expired"]
-            _move(connection, "ready", "expired", DELIVERIES.c.id.in_(expired), now, "freshness ended")
+            ends = sorted({str(one) for one in verdicts.values() if one is not None} - {"postponed"})
+            for end in ends:
+                ids = [one.id for one in due if verdicts[one.id] == end]
+                state, reason = ("expired", "freshness ended") if end == "expired" else ("suppressed", end)
+                move(connection, ids, "ready", state, now, reason)
             ours = tuple(one for one in due if verdicts[one.id] is None)
-            taken = {
-                "lease_until": now + timedelta(seconds=lease_s),
-                "sent_at": now,
-                "attempt": DELIVERIES.c.attempt + 1,
-                "fence": fence or 0,
-            }
-            _move(connection, "ready", "sending", DELIVERIES.c.id.in_([one.id for one in ours]), now, "", **taken)
-        postponed = sum(verdict == "postponed" for verdict in verdicts.values())
-        return Claim(ours, len(due) - len(ours) - len(expired) - postponed, len(expired), postponed)
+            take(connection, [one.id for one in ours], now, lease_s=lease_s, fence=fence or 0)
+        count = Counter(verdicts.values())
+        suppressed = len(due) - len(ours) - count["expired"] - count["postponed"]
+        return Claim(ours, suppressed, count["expired"], count["postponed"])
 
-    def settle(self, results: Sequence[tuple[Due, Outcome]], now: datetime) -> int:  # sending -> sent | gone | failed
-        """Write how sends ended. A late answer also replaces `unknown`: it is the truth about the one attempt."""
-        settled = 0
+    def settle(self, results: Sequence[tuple[Due, Outcome]], now: datetime) -> int:
+        """Write how sends ended: sending -> sent | gone | failed | unknown | ready, and what became of the device.
+
+        A late answer also replaces `unknown`: it is the truth about the one attempt. Returns how many rows changed.
+        """
+        if not results:
+            return 0
         with self.store.transaction() as connection:
-            for due, outcome in results:
-                ours = and_(DELIVERIES.c.id == due.id, DELIVERIES.c.attempt == due.attempt)
-                told = {"lease_until": None, "message_name": outcome.message_name}
-                for before in ("sending", "unknown"):
-                    if before != outcome.state:
-                        settled += len(_move(connection, before, outcome.state, ours, now, outcome.reason, **told))
+            settled = settle(connection, results, now)
+            prune(connection, results)
         return settled
 
     def counts_of_articles(self, article_ids: Sequence[int]) -> dict[str, int]:
@@ -305,18 +319,6 @@ def _move(
         noted = [{"delivery_id": one, "at": now, "before": before, "after": after, "reason": reason} for one in ids]
         connection.execute(insert(EVENTS), noted)
     return ids
-
-
-def _ready(connection: Connection, now: datetime, limit: int) -> list[int]:
-    """The oldest ready deliveries of campaigns that are on, locked; rows another sender holds are passed over."""
-    query = (
-        select(DELIVERIES.c.id)
-        .join(CAMPAIGNS, CAMPAIGNS.c.id == DELIVERIES.c.campaign_id)
-        .where(DELIVERIES.c.state == "ready", DELIVERIES.c.not_before_at <= now, CAMPAIGNS.c.state == "on")
-        .order_by(DELIVERIES.c.not_before_at, DELIVERIES.c.id)
-        .limit(limit)
-    )
-    return list(connection.execute(query.with_for_update(skip_locked=True, of=DELIVERIES)).scalars())
 
 
 def _judged(due: Sequence[Due], now: datetime, recheck: Recheck) -> dict[int, str | None]:

@@ -1,15 +1,18 @@
 """What is true now about deliveries that are about to be sent."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, func, or_, select
+import msgspec
+from sqlalchemy import ARRAY, BigInteger, Connection, String, and_, any_, bindparam, cast, func, or_, select
 
 from data.alerts import Due
+from data.broadcasts import followed, said
 from data.clock import micros
+from data.columns import UtcTime
 from data.models import Article, Campaign, Delivery, Device, Event, Reader, Source
 from data.store.database import table
 
@@ -18,97 +21,218 @@ READERS, DEVICES, EVENTS = table(Reader), table(Device), table(Event)
 # Whoever did one of these knows the story, or does not want it.
 READ_KINDS = ("open", "read", "finish", "share", "save", "push_open", "hide", "less_like_this")
 HANDED_OVER = ("sending", "sent", "unknown")
-_TUPLES = ("topics", "muted_topics", "muted_sources", "muted_stories")
+
+
+class _Alert(NamedTuple):
+    """Another alert to the same reader, in the form of a row of `_Queries.others`."""
+
+    story: int
+    again: bool
+    sent_at: datetime
+
+
+# Campaigns of an earlier lane go first, however long those of a later one have waited.
+LANES = (("breaking",), ("follow_up", "manual", "test"), ("digest",))
+
+
+def ready(connection: Connection, now: datetime, limit: int, without_apps: Collection[str] = ()) -> list[int]:
+    """The numbers of ready deliveries of campaigns that are on, lane by lane, the oldest of each lane first, locked.
+
+    Rows another sender holds are passed over. Asked campaign by campaign: each is a short walk along an index, while
+    one query over all would sort everything that waits.
+    """
+    campaigns = connection.execute(select(CAMPAIGNS.c.id, CAMPAIGNS.c.kind).where(CAMPAIGNS.c.state == "on")).all()
+    found: list[int] = []
+    for lane in LANES:
+        lined_up: list[tuple[datetime, int]] = []
+        for campaign in (row.id for row in campaigns if row.kind in lane):
+            lined_up += _ready_of(connection, campaign, now, limit - len(found), without_apps)
+        found += [number for _, number in sorted(lined_up)[: limit - len(found)]]
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _ready_of(
+    connection: Connection, campaign: int, now: datetime, limit: int, without_apps: Collection[str]
+) -> list[tuple[datetime, int]]:
+    d = DELIVERIES.c
+    query = (
+        select(d.not_before_at, d.id)
+        .where(d.state == "ready", d.campaign_id == campaign, d.not_before_at <= now)
+        .order_by(d.not_before_at, d.id)
+        .limit(limit)
+    )
+    if without_apps:
+        query = query.join(DEVICES, DEVICES.c.id == d.device_id).where(DEVICES.c.app.not_in(without_apps))
+    rows = connection.execute(query.with_for_update(skip_locked=True, of=DELIVERIES))
+    return [(row.not_before_at, row.id) for row in rows]
 
 
 def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due]:
     """The deliveries in the order of `ids`, their readers' rows locked until the caller commits."""
     if not ids:
         return []
-    readers = select(DELIVERIES.c.reader_id).where(DELIVERIES.c.id.in_(ids))
-    connection.execute(
-        select(READERS.c.id).where(READERS.c.id.in_(readers)).order_by(READERS.c.id).with_for_update()
-    ).all()
-    due = {row.id: _due(row) for row in connection.execute(_now_query(ids))}
-    for delivery_id in _read_by_now(connection, ids):
-        due[delivery_id] = replace(due[delivery_id], has_read=True)
-    others = _other_alerts(connection, ids, now)
-    for delivery_id, rows in others.items():
-        mine = due[delivery_id]
-        told = any(row.story == (mine.story_id or -mine.article_id) and row.again for row in rows)
-        due[delivery_id] = replace(mine, is_told=told, alerts_us=tuple(micros(row.sent_at) for row in rows))
+    query = _queries(connection.dialect.name)
+    given = {"ids": query.given(ids)}
+    if query.is_postgres:  # on SQLite the whole database has one writer: us
+        connection.execute(query.lock, given).all()
+    rows = connection.execute(query.who, given).all()
+    articles = _by_number(connection, query.what, query.given({row.article_id for row in rows}))
+    campaigns = _by_number(connection, query.why, query.given({row.campaign_id for row in rows}))
+    read = set(connection.execute(query.read, given).scalars())
+    others: dict[int, list[Any]] = defaultdict(list)
+    for row in connection.execute(query.others, given | {"since": now - timedelta(hours=24)}):
+        others[row.id].append(row)
+    _add_broadcasts(connection, rows, articles, others, now)
+    due = {
+        row.id: _due(row, articles[row.article_id], campaigns[row.campaign_id], others.get(row.id, ()), row.id in read)
+        for row in rows
+    }
     return [due[one] for one in ids]
 
 
-def _now_query(ids: Sequence[int]) -> Any:
-    d, c, a, r, p = DELIVERIES.c, CAMPAIGNS.c, ARTICLES.c, READERS.c, DEVICES.c
-    columns = (
-        *(d.id, d.key, d.campaign_id, d.slot, (d.attempt + 1).label("attempt"), d.expires_at, d.article_id),
-        *(c.key.label("campaign_key"), c.kind.label("campaign_kind"), c.policy, c.message),
-        *(a.key.label("article_key"), a.title, a.summary, a.url, a.image_url, a.category, a.topics),
-        *(a.published_at, a.embargo_until, a.retracted_at, a.story_id, SOURCES.c.key.label("source_key")),
-        *(d.reader_id, r.zone, r.push, r.quiet_from, r.quiet_until, r.daily_cap),
-        *(r.muted_topics, r.muted_sources, r.muted_stories),
-        *(p.fid, p.token, p.platform, p.is_test, p.state.label("device_state")),
-        p.reader_id.label("device_reader_id"),
-    )
-    joined = (
-        DELIVERIES.join(CAMPAIGNS, c.id == d.campaign_id)
-        .join(ARTICLES, a.id == d.article_id)
-        .outerjoin(SOURCES, SOURCES.c.id == a.source_id)
-        .join(READERS, r.id == d.reader_id)
-        .join(DEVICES, p.id == d.device_id)
-    )
-    return select(*columns).select_from(joined).where(d.id.in_(ids))
+def _add_broadcasts(
+    connection: Connection,
+    rows: Sequence[Any],
+    articles: dict[int, dict[str, Any]],
+    others: dict[int, list[Any]],
+    now: datetime,
+) -> None:
+    """Messages to topics count as alerts to everybody they reached."""
+    story = {row.id: articles[row.article_id]["story_id"] or -row.article_id for row in rows}
+    told = said(connection, since=now - timedelta(hours=24), stories=set(story.values()))
+    if not told:
+        return
+    topics = followed(connection, [row.reader_id for row in rows])
+    for row in rows:
+        reached = (one for one in told if one.reaches(topics[row.reader_id]))
+        others[row.id] += [_Alert(one.story, one.update_no >= row.update_no, one.sent_at) for one in reached]
 
 
-def _due(row: Row[Any]) -> Due:
+def _due(row: Any, article: dict[str, Any], campaign: dict[str, Any], alerts: Sequence[Any], has_read: bool) -> Due:
     fields = dict(row._mapping)
-    written = fields.pop("message")  # of the desk's own: an alert says what the desk wrote
-    fields |= {"title": written["title"], "summary": written.get("body", "")} if written else {}
-    return Due(**fields | {name: tuple(fields[name]) for name in _TUPLES})
+    del fields["update_no"]
+    for name in _MUTED:
+        fields[name] = _names(fields[name])
+    if alerts:
+        story = article["story_id"] or -row.article_id
+        fields["is_told"] = any(one.story == story and one.again for one in alerts)
+        fields["alerts_us"] = tuple(micros(one.sent_at) for one in alerts)
+    written = campaign["message"]  # of the desk's own: an alert says what the desk wrote
+    says = {"title": written["title"], "summary": written.get("body", "")} if written else {}
+    about = {name: value for name, value in campaign.items() if name != "message"}
+    return Due(**fields, **article | says, **about, has_read=has_read)
 
 
-def _read_by_now(connection: Connection, ids: Sequence[int]) -> set[int]:
-    """The deliveries whose article, or another of its story, the reader has read."""
-    told, read = ARTICLES.alias("told"), ARTICLES.alias("read")
-    query = (
-        select(DELIVERIES.c.id)
-        .join(told, told.c.id == DELIVERIES.c.article_id)
-        .join(EVENTS, EVENTS.c.reader_id == DELIVERIES.c.reader_id)
-        .join(read, read.c.id == EVENTS.c.article_id)
-        .where(
-            DELIVERIES.c.id.in_(ids),
-            EVENTS.c.kind.in_(READ_KINDS),
-            or_(read.c.id == told.c.id, read.c.story_id == told.c.story_id),
-        )
-    )
-    return set(connection.execute(query.distinct()).scalars())
-
-
-def _other_alerts(connection: Connection, ids: Sequence[int], now: datetime) -> dict[int, list[Row[Any]]]:
-    """Per delivery, the other alerts handed over to its reader: those of the last day, and those of its story."""
-    other, theirs, ours = DELIVERIES.alias("other"), ARTICLES.alias("theirs"), ARTICLES.alias("ours")
-    story = func.coalesce(theirs.c.story_id, -theirs.c.id)
-    query = (
-        select(
-            DELIVERIES.c.id,
-            story.label("story"),
-            (other.c.update_no >= DELIVERIES.c.update_no).label("again"),
-            func.min(other.c.sent_at).label("sent_at"),
-        )
-        .join(ours, ours.c.id == DELIVERIES.c.article_id)
-        .join(other, other.c.reader_id == DELIVERIES.c.reader_id)
-        .join(theirs, theirs.c.id == other.c.article_id)
-        .where(
-            DELIVERIES.c.id.in_(ids),
-            other.c.state.in_(HANDED_OVER),
-            or_(other.c.sent_at > now - timedelta(hours=24), story == func.coalesce(ours.c.story_id, -ours.c.id)),
-            ~and_(other.c.campaign_id == DELIVERIES.c.campaign_id, other.c.slot == DELIVERIES.c.slot),
-        )
-        .group_by(DELIVERIES.c.id, other.c.campaign_id, other.c.slot, "story", "again")
-    )
-    found: dict[int, list[Row[Any]]] = defaultdict(list)
-    for row in connection.execute(query):
-        found[row.id].append(row)
+def _by_number(connection: Connection, query: Any, given: Any) -> dict[int, dict[str, Any]]:
+    """What is true now of the articles, or campaigns: read once, however many deliveries they have."""
+    found = {}
+    for row in connection.execute(query, {"ids": given}):
+        fields = dict(row._mapping)
+        if "topics" in fields:
+            fields["topics"] = tuple(fields["topics"])
+        number = fields.pop("id")
+        found[number] = fields
     return found
+
+
+@lru_cache(maxsize=10_000)
+def _names(text: str) -> tuple[str, ...]:
+    """A JSON list of strings; nearly all of them are the same few."""
+    return tuple(msgspec.json.decode(text, type=list[str]))
+
+
+# --- the queries, written once: building one costs as much as running it ---
+
+_D, _R, _P, _A, _C = DELIVERIES.c, READERS.c, DEVICES.c, ARTICLES.c, CAMPAIGNS.c
+_MUTED = ("muted_topics", "muted_sources", "muted_stories")
+_told, _read = ARTICLES.alias("told"), ARTICLES.alias("read")
+_other, _theirs, _ours = DELIVERIES.alias("other"), ARTICLES.alias("theirs"), ARTICLES.alias("ours")
+
+
+class _Queries:
+    """Every query takes its numbers as one value: thousands of parameters would cost more than the rows."""
+
+    def __init__(self, *, is_postgres: bool) -> None:
+        self.is_postgres = is_postgres
+        self.lock = self._lock()
+        self.who, self.what, self.why = self._who(), self._what(), self._why()
+        self.read, self.others = self._read(), self._others()
+
+    def given(self, ids: Collection[int]) -> Any:
+        """The value of the parameter `ids`."""
+        return list(ids) if self.is_postgres else msgspec.json.encode(list(ids)).decode()
+
+    def _in(self, column: Any) -> Any:
+        if self.is_postgres:
+            return column == any_(bindparam("ids", type_=ARRAY(BigInteger)))
+        each = func.json_each(bindparam("ids", type_=String)).table_valued("value")
+        return column.in_(select(each.c.value))
+
+    def _lock(self) -> Any:
+        readers = select(_D.reader_id).where(self._in(_D.id))
+        return select(_R.id).where(_R.id.in_(readers)).order_by(_R.id).with_for_update()
+
+    def _who(self) -> Any:
+        columns = (
+            *(_D.id, _D.key, _D.campaign_id, _D.slot, (_D.attempt + 1).label("attempt"), _D.expires_at, _D.article_id),
+            *(_D.update_no, _D.reader_id, _R.zone, _R.push, _R.quiet_from, _R.quiet_until, _R.daily_cap),
+            *(cast(_R[name], String).label(name) for name in _MUTED),
+            *(_P.fid, _P.token, _P.platform, _P.app, _P.is_test, _P.state.label("device_state")),
+            _P.reader_id.label("device_reader_id"),
+        )
+        joined = DELIVERIES.join(READERS, _R.id == _D.reader_id).join(DEVICES, _P.id == _D.device_id)
+        return select(*columns).select_from(joined).where(self._in(_D.id))
+
+    def _what(self) -> Any:
+        columns = (
+            *(_A.id, _A.key.label("article_key"), _A.title, _A.summary, _A.url, _A.image_url, _A.category, _A.topics),
+            *(_A.published_at, _A.embargo_until, _A.retracted_at, _A.story_id, SOURCES.c.key.label("source_key")),
+        )
+        joined = ARTICLES.outerjoin(SOURCES, SOURCES.c.id == _A.source_id)
+        return select(*columns).select_from(joined).where(self._in(_A.id))
+
+    def _why(self) -> Any:
+        columns = (_C.id, _C.key.label("campaign_key"), _C.kind.label("campaign_kind"), _C.policy, _C.mode, _C.message)
+        return select(*columns).where(self._in(_C.id))
+
+    def _read(self) -> Any:
+        """The deliveries whose article, or another of its story, the reader has read."""
+        joined = (
+            DELIVERIES.join(_told, _told.c.id == _D.article_id)
+            .join(EVENTS, EVENTS.c.reader_id == _D.reader_id)
+            .join(_read, _read.c.id == EVENTS.c.article_id)
+        )
+        same = or_(_read.c.id == _told.c.id, _read.c.story_id == _told.c.story_id)
+        found = select(_D.id).select_from(joined).where(self._in(_D.id), EVENTS.c.kind.in_(READ_KINDS), same)
+        return found.distinct()
+
+    def _others(self) -> Any:
+        """Other alerts handed over to the same reader: those of the last day, and those of the same story."""
+        joined = (
+            DELIVERIES.join(_ours, _ours.c.id == _D.article_id)
+            .join(_other, _other.c.reader_id == _D.reader_id)
+            .join(_theirs, _theirs.c.id == _other.c.article_id)
+        )
+        story = func.coalesce(_theirs.c.story_id, -_theirs.c.id)
+        columns = (
+            _D.id,
+            story.label("story"),
+            (_other.c.update_no >= _D.update_no).label("again"),
+            func.min(_other.c.sent_at).label("sent_at"),
+        )
+        recent = _other.c.sent_at > bindparam("since", type_=UtcTime)
+        wanted = (
+            self._in(_D.id),
+            _other.c.state.in_(HANDED_OVER),
+            or_(recent, story == func.coalesce(_ours.c.story_id, -_ours.c.id)),
+            ~and_(_other.c.campaign_id == _D.campaign_id, _other.c.slot == _D.slot),
+        )
+        found = select(*columns).select_from(joined).where(*wanted)
+        return found.group_by(_D.id, _other.c.campaign_id, _other.c.slot, "story", "again")
+
+
+@lru_cache(maxsize=2)
+def _queries(dialect: str) -> _Queries:
+    return _Queries(is_postgres=dialect == "postgresql")

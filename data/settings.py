@@ -28,11 +28,27 @@ class Settings(BaseSettings):
     fcm_project: str = Field("demo-news", description="Firebase project id")
     fcm_credentials: Path | None = Field(None, description="Service-account file of the Firebase project")
     fcm_base_url: str = Field("https://fcm.googleapis.com", description="Where messages are posted")
+    fcm_ca_file: Path | None = Field(None, description="Certificates to trust for `FCM_BASE_URL`, like the fake's")
+    fcm_apps: Path | None = Field(
+        None, description='JSON file of further Firebase projects: `{"app": {"project": ..., "credentials": ...}}`'
+    )
+    fcm_look: Path | None = Field(None, description="JSON file with what every message has on `android`, `ios`, `web`")
+    fcm_per_minute: float = Field(600_000, ge=60, description="Messages a minute that FCM allows each project")
+    fcm_share: float = Field(0.8, gt=0, le=1, description="Share of that quota to use")
+    fcm_ramp_s: float = Field(60.0, ge=0, le=3600, description="From silence to the full rate in so many seconds")
+    fcm_connections: int = Field(16, ge=1, le=100, description="HTTP/2 connections, a hundred messages on each")
     log_format: Literal["text", "json"] = Field("text", description="Form of the log lines")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severity logged")
     public_reads: bool = Field(
         False, description="Serve the reader's pages and related articles without a key (the demo does)"
     )
+    cors_origins: str = Field(
+        "", description="Web origins that may call the API from a browser, separated by commas; `*` for any"
+    )
+    rate_per_s: float = Field(
+        0.0, ge=0, le=1e6, description="Most requests a second of one key, unless the key has its own; 0: any number"
+    )
+    access_log: bool = Field(False, description="Log a line for each request: route, status, time; never who or what")
     window_days: float = Field(
         10.0, gt=0, le=3650, description="Articles this recent can be recommended in a for-you list"
     )

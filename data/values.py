@@ -1,8 +1,9 @@
 """What the store hands out: plain frozen values and numpy arrays, never rows that live in a session."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, time
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,6 +111,90 @@ class ReaderRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ReaderColumns:
+    """Many readers' choices, an array a field; row i of each is reader i. Empty lists are left out."""
+
+    id: IntArray  # (n,)
+    key: Sequence[str]  # n of them
+    zone: NDArray[np.int32]  # (n,) places in `zones`
+    zones: tuple[str, ...]
+    language: NDArray[np.int32]  # (n,) places in `languages`
+    languages: tuple[str, ...]
+    push: NDArray[np.bool_]  # (n,)
+    quiet_from_s: NDArray[np.int32]  # (n,) seconds since local midnight
+    quiet_until_s: NDArray[np.int32]  # (n,)
+    daily_cap: NDArray[np.int32]  # (n,)
+    followed_topics: Mapping[int, tuple[str, ...]] = field(default_factory=dict)  # by row
+    muted_topics: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    muted_sources: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    followed_stories: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    muted_stories: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    @classmethod
+    def of(cls, readers: Sequence[ReaderRow]) -> "ReaderColumns":
+        """The same readers as columns."""
+        zones = tuple(dict.fromkeys(one.zone for one in readers))
+        languages = tuple(dict.fromkeys(one.language for one in readers))
+        lists = {
+            name: {row: found for row, one in enumerate(readers) if (found := getattr(one, name))} for name in CHOICES
+        }
+        return cls(
+            id=np.array([one.id for one in readers], np.int64),
+            key=[one.key for one in readers],
+            zone=np.array([zones.index(one.zone) for one in readers], np.int32),
+            zones=zones,
+            language=np.array([languages.index(one.language) for one in readers], np.int32),
+            languages=languages,
+            push=np.array([one.push for one in readers], np.bool_),
+            quiet_from_s=np.array([wall_s(one.quiet_from) for one in readers], np.int32),
+            quiet_until_s=np.array([wall_s(one.quiet_until) for one in readers], np.int32),
+            daily_cap=np.array([one.daily_cap for one in readers], np.int32),
+            **lists,
+        )
+
+    def zone_of(self, row: int) -> str:
+        """The zone of one reader."""
+        return self.zones[int(self.zone[row])]
+
+    def take(self, rows: NDArray[np.intp]) -> "ReaderColumns":
+        """These readers alone, in this order."""
+        place = {int(row): i for i, row in enumerate(rows)} if any(getattr(self, name) for name in CHOICES) else {}
+        return replace(
+            self,
+            id=self.id[rows],
+            key=[self.key[int(row)] for row in rows],
+            zone=self.zone[rows],
+            language=self.language[rows],
+            push=self.push[rows],
+            quiet_from_s=self.quiet_from_s[rows],
+            quiet_until_s=self.quiet_until_s[rows],
+            daily_cap=self.daily_cap[rows],
+            followed_topics=_taken(self.followed_topics, place),
+            muted_topics=_taken(self.muted_topics, place),
+            muted_sources=_taken(self.muted_sources, place),
+            followed_stories=_taken(self.followed_stories, place),
+            muted_stories=_taken(self.muted_stories, place),
+        )
+
+
+def _taken(lists: Mapping[int, tuple[str, ...]], place: Mapping[int, int]) -> dict[int, tuple[str, ...]]:
+    return {place[row]: found for row, found in lists.items() if row in place}
+
+
+CHOICES = ("followed_topics", "muted_topics", "muted_sources", "followed_stories", "muted_stories")
+
+
+@lru_cache(maxsize=4096)
+def wall_s(wall: str) -> int:
+    """Seconds since midnight of a wall time like 22:00."""
+    at = time.fromisoformat(wall)
+    return at.hour * 3600 + at.minute * 60 + at.second
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceRow:
     """One active installation of the app."""
 
@@ -147,6 +232,30 @@ class Histories:
             self.kind[part],
             self.dwell_s[part],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A live API key: its number, its role, the most requests a second (None: as the settings say)."""
+
+    id: int
+    role: str
+    rate_per_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServedPage:
+    """One page of a served list. Places count from 0: item i of the page stood on place `first + i` of the list."""
+
+    served_id: str
+    surface: str
+    reader_id: int | None  # None: nobody we know
+    article_id: int | None  # related: the article beside which it stood
+    served_at: datetime
+    first: int
+    article_ids: tuple[int, ...]
+    weight_version: int
+    propensity: tuple[float, ...] | None = None  # of each item; None: nothing was left to chance
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 Every field that is wrong is named with what to do about it; a shape that validates can be stored as it is.
 """
 
+import re
 import unicodedata
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any, Literal, get_args
@@ -17,10 +18,11 @@ from pydantic import (
     StringConstraints,
     TypeAdapter,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 
-from data.clock import parse_instant, zone
+from data.clock import parse_instant, zone, zone_names
 
 EventKind = Literal[
     "impression",
@@ -81,9 +83,11 @@ def _one_line(value: Any) -> Any:
     return " ".join(_clean(value).split()) if isinstance(value, str) else value
 
 
-def _zone(value: str) -> str:
+def _zone(value: Any) -> Any:
     from data.errors import InvalidInput
 
+    if not isinstance(value, str):
+        return value  # what is no text is refused as such
     try:
         zone(value)
     except InvalidInput as error:
@@ -99,17 +103,50 @@ def _url(value: Any) -> Any:
     return value
 
 
+def _number(value: Any) -> Any:
+    if isinstance(value, bool | str):
+        raise ValueError("is no number; write it without quotes, like 4")
+    return value
+
+
+def _truth(value: Any) -> Any:
+    if not isinstance(value, bool):
+        raise ValueError("is neither true nor false")
+    return value
+
+
+def _time_of_day(value: Any) -> Any:
+    if not isinstance(value, time) and not (isinstance(value, str) and _TIME_OF_DAY.fullmatch(value)):
+        raise ValueError("is no local time of day, like 22:30")
+    return value
+
+
+def _visible(**told: Any) -> Any:
+    """What the description says of a text that is cleaned before it is measured: something of it must be seen."""
+    return Field(json_schema_extra={"pattern": VISIBLE, **told})
+
+
+VISIBLE = r"[^\s\x00-\x1f\x7f-\x9f]"
+_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:00)?")
+_TIME_PATTERN = f"^{_TIME_OF_DAY.pattern}$"
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200), BeforeValidator(_one_line)]
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200), BeforeValidator(_one_line), _visible()]
 Line = Annotated[str, StringConstraints(max_length=1_000), BeforeValidator(_one_line)]
-Title = Annotated[str, StringConstraints(min_length=1, max_length=1_000), BeforeValidator(_one_line)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200), BeforeValidator(_one_line)]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=1_000), BeforeValidator(_one_line), _visible()]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), BeforeValidator(_one_line), _visible()]
 Text = Annotated[str, StringConstraints(max_length=1_000_000), BeforeValidator(_clean)]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2_000), BeforeValidator(_url)]
 IconUrl = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^(https?://[!-~]+|/[A-Za-z0-9_.-][!-~]*)$")]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
-Zone = Annotated[str, BeforeValidator(_zone)]
-Topic = Annotated[str, StringConstraints(min_length=1, max_length=100), BeforeValidator(_one_line)]
+Zone = Annotated[str, BeforeValidator(_zone), Field(json_schema_extra={"enum": sorted(zone_names())})]
+DailyCap = Annotated[int, Field(ge=0, le=50), BeforeValidator(_number)]
+Truth = Annotated[bool, BeforeValidator(_truth)]
+TimeOfDay = Annotated[
+    time,
+    BeforeValidator(_time_of_day),
+    WithJsonSchema({"type": "string", "pattern": _TIME_PATTERN, "examples": ["22:30"]}),
+]
+Topic = Annotated[str, StringConstraints(min_length=1, max_length=100), BeforeValidator(_one_line), _visible()]
 
 
 class Shape(BaseModel):
@@ -178,10 +215,10 @@ class ReaderIn(Shape):
     id: Identifier
     zone: Zone = "UTC"
     language: Language = "en"
-    push: bool = True
-    quiet_from: time = time(22)
-    quiet_until: time = time(7)
-    daily_cap: int = Field(4, ge=0, le=50)
+    push: Truth = True
+    quiet_from: TimeOfDay = time(22)
+    quiet_until: TimeOfDay = time(7)
+    daily_cap: DailyCap = 4
     followed_topics: list[Topic] = Field(default_factory=list, max_length=500)
     muted_topics: list[Topic] = Field(default_factory=list, max_length=500)
     muted_sources: list[Identifier] = Field(default_factory=list, max_length=500)
@@ -189,15 +226,58 @@ class ReaderIn(Shape):
     muted_stories: list[Identifier] = Field(default_factory=list, max_length=500)
 
 
+class ReaderLists(Shape):
+    """Entries to put into a reader's lists, or to take out of them."""
+
+    followed_topics: list[Topic] = Field(default_factory=list, max_length=500)
+    muted_topics: list[Topic] = Field(default_factory=list, max_length=500)
+    muted_sources: list[Identifier] = Field(default_factory=list, max_length=500)
+    followed_stories: list[Identifier] = Field(default_factory=list, max_length=500)
+    muted_stories: list[Identifier] = Field(default_factory=list, max_length=500)
+
+
+class ReaderPatch(Shape):
+    """What to change of a reader's choices: whatever is left out stays, null gives the default again.
+
+    `add` and `remove` change single entries of the lists, so that two phones of one reader do not undo each other.
+    """
+
+    zone: Zone | None = None
+    language: Language | None = None
+    push: Truth | None = None
+    quiet_from: TimeOfDay | None = None
+    quiet_until: TimeOfDay | None = None
+    daily_cap: DailyCap | None = None
+    followed_topics: Annotated[list[Topic], Field(max_length=500)] | None = None
+    muted_topics: Annotated[list[Topic], Field(max_length=500)] | None = None
+    muted_sources: Annotated[list[Identifier], Field(max_length=500)] | None = None
+    followed_stories: Annotated[list[Identifier], Field(max_length=500)] | None = None
+    muted_stories: Annotated[list[Identifier], Field(max_length=500)] | None = None
+    add: ReaderLists | None = None
+    remove: ReaderLists | None = None
+
+    def applied(self, before: dict[str, Any]) -> ReaderIn:
+        """The choices after the change; raises ValidationError where a list grows too long."""
+        changed = self.model_dump(exclude_unset=True, exclude={"add", "remove"})
+        defaults = ReaderIn(id=before["id"]).model_dump()
+        after = before | {name: defaults[name] if value is None else value for name, value in changed.items()}
+        add, remove = self.add or ReaderLists(), self.remove or ReaderLists()
+        for name in ReaderLists.model_fields:
+            kept = [one for one in after[name] if one not in getattr(remove, name)]
+            after[name] = list(dict.fromkeys([*kept, *getattr(add, name)]))
+        return ReaderIn.model_validate(after)
+
+
 class DeviceIn(Shape):
-    """One installation of the app: `fid` is the Firebase installation id."""
+    """One installation of the app: `fid` is the Firebase installation id, `app` the Firebase project it belongs to."""
 
     fid: Identifier
     platform: Literal["android", "ios", "web"]
     token: Annotated[str, StringConstraints(min_length=1, max_length=4_096)] | None = None
     app_version: Name | None = None
     language: Language | None = None
-    is_test: bool = False
+    app: Annotated[str, StringConstraints(max_length=50)] = ""
+    is_test: Truth = False
 
 
 def reasons(error: ValidationError) -> str:

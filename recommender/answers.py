@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.clock import instant
 from recommender.cards import Card, card
@@ -13,7 +14,7 @@ from recommender.related import NEXT, Related
 from recommender.shelf import Shelf
 from recommender.signals import SIGNALS
 from recommender.snapshot import ReaderView, Snapshot
-from recommender.why import facts_of, nearest_reads, related_sentence, sentence
+from recommender.why import facts_of_some, nearest_reads, related_sentence, sentence
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,16 @@ def for_you_cards(
     shelf: Shelf, snapshot: Snapshot, reader: ReaderView, ranked: Ranked, places: range, shown: Shown
 ) -> tuple[Card, ...]:
     """The cards of these places of a for-you list."""
-    chosen = ranked.order[places.start : places.stop]
-    rows = ranked.rows[chosen]
-    near = nearest_reads(snapshot.index, ranked, rows.tolist())
-    sentences = [
-        sentence(facts_of(snapshot, reader, ranked, place, close, at_us=shown.at_us, surface="for_you"))
-        for place, close in zip(places, near, strict=False)
-    ]
-    return _cards(shelf, snapshot, ranked, chosen, sentences, shown)
+    chosen = ranked.head[places.start : places.stop]
+    return _cards(shelf, snapshot, ranked, chosen, sentences_of(snapshot, reader, ranked, chosen, shown.at_us), shown)
+
+
+def sentences_of(
+    snapshot: Snapshot, reader: ReaderView, ranked: Ranked, chosen: NDArray[np.intp], at_us: int
+) -> list[str]:
+    """The sentence under each of some candidates of a for-you list."""
+    near = nearest_reads(snapshot.index, ranked, ranked.rows[chosen])
+    return [sentence(one) for one in facts_of_some(snapshot, reader, ranked, chosen, near, at_us, "for_you")]
 
 
 def related_cards(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_timedelta
@@ -75,10 +76,18 @@ def card(
 
 def age(at: datetime, now: datetime, language: str) -> str:
     """Like "3 hours ago" in that language; English where it is unknown. At least a minute, also for a time ahead."""
-    past = max(now - at, timedelta(minutes=1))
-    return format_timedelta(-past, granularity="minute", add_direction=True, locale=locale(language))
+    minutes = max((now - at) // timedelta(minutes=1), 1)
+    return _age(minutes if minutes < 60 * 48 else minutes - minutes % 60, language)
 
 
+@lru_cache(maxsize=65_536)  # Babel takes longer for a page of these than ranking it
+def _age(minutes: int, language: str) -> str:
+    return format_timedelta(
+        -timedelta(minutes=minutes), granularity="minute", add_direction=True, locale=locale(language)
+    )
+
+
+@lru_cache(maxsize=1_024)
 def locale(language: str) -> Locale:
     """The locale of a language tag, or of its base language, or English."""
     tag = language.replace("-", "_")
@@ -92,7 +101,12 @@ def locale(language: str) -> Locale:
 
 def excerpt(text: str, characters: int = EXCERPT_CHARACTERS) -> str:
     """The beginning on one line, cut at a word where the script has words, with an ellipsis where cut."""
-    line = " ".join(text[: 4 * characters].split())
+    return _excerpt(text[: 4 * characters], characters)
+
+
+@lru_cache(maxsize=16_384)
+def _excerpt(text: str, characters: int) -> str:
+    line = " ".join(text.split())
     if len(line) <= characters:
         return line
     cut = line[:characters]

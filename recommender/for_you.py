@@ -1,23 +1,26 @@
 """A reader's own list: recent articles, everything known of the reader, every signal, rules, diversity."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.values import FloatArray
 from recommender import rules
+from recommender.admission import Admission
 from recommender.index import ArticleIndex, Rows
+from recommender.mmr import Alike
+from recommender.packed import Packed
 from recommender.profile import Profiles
-from recommender.ranking import Candidates, Options, Placement, Query, Result, rank, score
-from recommender.rules import DeskRule, Judge, Judged
+from recommender.ranking import Candidates, Likeness, Options, Placement, Query, Result, rank, score
+from recommender.rules import Judge, Judged
 from recommender.signals import HOUR_US
-from recommender.snapshot import ReaderView, Snapshot, signal_matrix, spoken
+from recommender.snapshot import ReaderView, Snapshot, spoken
+from recommender.window import Places, Window
+from recommender.windowed import Windowed
 
 SURFACE = "for_you"
-FEW = 30  # a window with fewer articles is no list; the newest NEWEST are taken then
-NEWEST = 500
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,30 @@ class Ranked:
     """The allowed candidates of one decision and how they came out."""
 
     rows: Rows  # (n,) of the index
-    S: FloatArray  # (n x 8)
+    signals: FloatArray | Windowed  # S, or what gives it
     result: Result  # scores and parts, aligned with rows
     profiles: Profiles
     options: Options
+    window: Window | None = None  # that the candidates were taken from, if any
+
+    @property
+    def S(self) -> FloatArray:  # noqa: N802
+        """The signals (n x 8); those of candidates far from the list are computed when this is asked for."""
+        return self.signals if isinstance(self.signals, np.ndarray) else self.signals.S
+
+    def signals_of(self, chosen: NDArray[np.intp]) -> FloatArray:
+        """The signals of some candidates (chosen x 8)."""
+        return self.signals[chosen] if isinstance(self.signals, np.ndarray) else self.signals.signals_of(chosen)
 
     @property
     def order(self) -> NDArray[np.intp]:
-        """A permutation of the candidates (n,)."""
+        """A permutation of the candidates (n,); its first `served` are `head`."""
         return self.result.order
+
+    @property
+    def head(self) -> NDArray[np.intp]:
+        """The candidates on the list, in its order (served,)."""
+        return self.result.head
 
     @property
     def served(self) -> int:
@@ -68,32 +86,28 @@ def for_you(snapshot: Snapshot, reader: ReaderView, ask: Ask, *, at_us: int, lan
 
     `language` is the reader's chosen one, empty if unknown. Articles in the reader's languages come first; the others
     follow only where those do not fill the places asked for, and pins and must-shows hold in the reader's alone.
-    Cost: about 4 ms for 424 articles, 7 ms for a window of 6,000 (docs/ranking.md).
+    Cost: a few compiled passes over the window and the reader's reads (docs/ranking.md).
     """
-    index, options = snapshot.index, snapshot.options_of(SURFACE)
+    index, options, weights = snapshot.index, snapshot.options_of(SURFACE), snapshot.weights_of(SURFACE)
     desk = rules.in_effect(snapshot.rules.get(SURFACE, ()), at_us)
-    profiles = Profiles.build(index, reader.history, at_us)
-    considered = candidate_rows(index, ask, desk, at_us)
-    judged = judge(snapshot, reader, considered, ask, at_us=at_us)
-    rows = considered[judged.allowed]
-    S = signal_matrix(snapshot, rows, profiles, [reader.choices], at_us=at_us, options=options)[0]
-    total = score(S, snapshot.weights_of(SURFACE))
-    seen = reader.impressions.article_id
-    placed = rules.placement(index, rows, desk, total, seen)
-    tier = (~_spoken(index, rows, profiles, ask, language)).astype(np.int8)
-    query = Query(snapshot.weights_of(SURFACE), ask.places, options)
-    result = rank(query, replace(candidates_of(index, rows, S), tier=tier), _only(placed, tier == 0))
-    return Ranked(rows, S, result, profiles, options)
-
-
-def candidate_rows(index: ArticleIndex, ask: Ask, desk: Sequence[DeskRule], at_us: int) -> Rows:
-    """Rows of the window, or the newest where it is nearly empty, and what pins and must-shows name."""
-    rows = index.window(at_us - int(ask.window_h * HOUR_US), at_us)
-    if len(rows) < FEW:
-        older = index.window(0, at_us)
-        newest = np.argsort(-index.columns.published_at_us[older], kind="stable")[:NEWEST]
-        rows = np.sort(older[newest])
-    return np.union1d(rows, rules.outsiders(index, desk)).astype(np.intp)
+    from_us = at_us - int(ask.window_h * HOUR_US)
+    window = snapshot.windows.of(index, from_us, at_us, rules.outsiders(index, desk))
+    read = index.rows_of(reader.history.article_id)
+    admission = Admission(window, at_us, from_us).publication(desk).choices(reader.choices)
+    admission.history(reader.history, read, reader.choices).seen(reader.impressions, options.seen_cap)
+    places = admission.request(exclude=ask.exclude, category=ask.category, language=ask.language).places()
+    profiles = Profiles.build(index, reader.history, at_us, read)
+    candidates = Windowed(
+        snapshot, window, places, profiles, reader.choices, at_us, options.freshness_scale,
+        _tier(window, places, profiles, ask, language),
+    )  # fmt: skip
+    rows, placed = window.rows[places], None
+    if desk:
+        total = score(candidates.S, weights)
+        placed = rules.placement(index, rows, desk, total, reader.impressions.article_id)
+        placed = placed if candidates.tier is None else _only(placed, candidates.tier == 0)
+    result = rank(Query(weights, ask.places, options), candidates, placed)
+    return Ranked(rows, candidates, result, profiles, options, window)
 
 
 def judge(
@@ -117,17 +131,28 @@ def candidates_of(index: ArticleIndex, rows: Rows, S: FloatArray) -> Candidates:
         columns.source_id[rows],
         columns.story_id[rows],
         S,
-        index.likeness(rows),
+        _Texts(index, rows),
     )
 
 
-def _spoken(index: ArticleIndex, rows: Rows, profiles: Profiles, ask: Ask, language: str) -> NDArray[np.bool_]:
-    """Which candidates are in the reader's languages; all where no language is known or asked for."""
-    languages = () if ask.language else spoken(index, profiles, language)
-    if not languages:
-        return np.ones(len(rows), np.bool_)
-    codes = [index.languages.find(one) for one in (*languages, "und")]
-    return np.isin(index.columns.language[rows], codes)
+@dataclass(frozen=True)
+class _Texts(Likeness):
+    """Cosines between candidates that are rows of an index."""
+
+    index: ArticleIndex
+    rows: Rows
+
+    def among(self, rows: NDArray[np.intp]) -> Callable[[int], FloatArray]:
+        return self.index.cosines_among(self.rows[rows])
+
+    def alike(self, rows: NDArray[np.intp]) -> Alike:
+        return Alike(packed=Packed.of(self.index.vectors(self.rows[rows])), slots=np.arange(len(rows)))
+
+
+def _tier(window: Window, places: Places, profiles: Profiles, ask: Ask, language: str) -> NDArray[np.int8] | None:
+    """0 for candidates in the reader's languages, 1 for others; None where no language is known or asked for."""
+    languages = () if ask.language else spoken(window.index, profiles, language)
+    return (~window.speaks(languages)[places]).astype(np.int8) if languages else None
 
 
 def _only(placed: Placement, mask: NDArray[np.bool_]) -> Placement:

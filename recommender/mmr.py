@@ -1,158 +1,236 @@
-"""Greedy diversity, compiled: the best of value less likeness to what is already chosen, under caps.
+"""Greedy diversity, compiled: the best of value less likeness to what is already chosen, under caps, pins and tiers.
 
-Likeness is computed only to the rows that were chosen: k - 1 passes over the candidates, no Gram matrix.
-`fill_slowly` is the same in plain Python, and says what `fill` means.
+Maximal marginal relevance (Carbonell and Goldstein 1998), evaluated lazily (Minoux 1978): a value only falls as places
+fill, so a candidate is compared with what was chosen only when it would be next; no Gram matrix.
 """
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, misc"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, misc, call-arg"
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from data.values import FloatArray, IntArray
+from recommender.compiled import compiled
+from recommender.packed import F32_2, F64, I64, PACKED, U8, Packed, Slots, cosines, scratch
+from recommender.signals import HALF_CLOSE
+from recommender.subject import SUBJECT
 
 STEP = 1e-6  # values closer than this are equal, as in `ranking.SCORE_STEP`
+TIER = 1e12  # steps between tiers: more than any score has
+PIN, MUST_SHOW = 1, 2
+APART, MATRIX, TEXTS = 0, 1, 2  # how candidates are compared
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Cosines among candidates: `matrix` (n x n), or computed from `packed` texts in these slots (n,)."""
+
+    matrix: FloatArray | None = None
+    packed: Packed | None = None
+    slots: Slots | None = None
 
 
 @dataclass(frozen=True)
 class Pool:
-    """n candidates in tie order: of equal values the earlier wins. Group 0 is capped by nothing.
-
-    `rows` are the candidates' vectors (n x terms, CSR, rows of length 1 or zero): likeness is their inner product,
-    cut to [0, 1].
-    """
+    """n candidates in tie order: of equal values the earlier wins. Group 0 is capped by nothing."""
 
     value: NDArray[np.float64]  # (n,)
     source: IntArray  # (n,)
     story: IntArray  # (n,)
-    rows: sparse.csr_matrix
+    alike: Alike | None = None  # None: nothing is like anything
+    tier: NDArray[np.int8] | None = None  # (n,) those of a smaller tier come first
+    must: NDArray[np.bool_] | None = None  # (n,) must-shows
+    slots: Mapping[int, int] = field(default_factory=dict)  # place, from 1 -> the candidate pinned there
 
 
 @dataclass(frozen=True)
 class Caps:
-    """At most `source` of a source, while others are left, and `story` of a story, always, in any `span` places."""
+    """At most `source` of a source, while others are left, and `story` of a story, always, in any `span` places.
+
+    Must-shows come within the first `must_show_within` places. From a cosine of `same` on to a chosen one a candidate
+    is out, but for pins and must-shows.
+    """
 
     source: int = 3
     story: int = 1
     span: int = 10
+    must_show_within: int = 5
+    same: float = np.inf
 
 
-def fill(pool: Pool, k: int, most: float, caps: Caps) -> NDArray[np.intp]:
-    """Up to k candidates, place by place: the greatest value less `most` times the greatest likeness to a chosen one.
+def fill(pool: Pool, k: int, most: float, caps: Caps) -> tuple[NDArray[np.intp], NDArray[np.int8]]:
+    """Up to k candidates, place by place, and why each stands there: 0 by value, PIN or MUST_SHOW.
 
-    Fewer than k where only stories that are full are left.
+    By value: the greatest value less `most` times the greatest closeness (`signals.closeness` of the cosine) to a
+    chosen one. Fewer than k where only full stories and the same texts again are left; pins follow at the end then.
     """
-    rows = pool.rows
-    places = _fill(
+    n = len(pool.value)
+    alike = pool.alike or Alike()
+    packed, matrix = alike.packed or _NO_TEXTS, alike.matrix if alike.matrix is not None else _NO_MATRIX
+    mode = APART if pool.alike is None or k <= 1 else MATRIX if alike.matrix is not None else TEXTS
+    slots = np.ascontiguousarray(_NO_SLOTS if alike.slots is None else alike.slots, np.int64)
+    waiting = np.full(k + 1, -1, np.int64)
+    for place, one in pool.slots.items():
+        waiting[place] = one
+    chosen, held = _fill(
         np.ascontiguousarray(pool.value, np.float64), np.ascontiguousarray(pool.source, np.int64),
-        np.ascontiguousarray(pool.story, np.int64), np.asarray(rows.indptr, np.int64),
-        np.asarray(rows.indices, np.int32), np.asarray(rows.data, np.float32), rows.shape[1],
-        min(k, len(pool.value)), float(most), caps.source, caps.story, caps.span,
+        np.ascontiguousarray(pool.story, np.int64), _bytes(pool.tier, n), _bytes(pool.must, n), waiting, mode,
+        matrix, slots, *packed.arrays, scratch(packed.width), k, most, caps.source, caps.story, caps.span,
+        -1 if pool.must is None else min(caps.must_show_within, k), np.float32(caps.same), SUBJECT.words,
+        SUBJECT.dense,
     )  # fmt: skip
-    return np.asarray(places, np.intp)
+    return np.asarray(chosen, np.intp), held
 
 
-def fill_slowly(pool: Pool, k: int, most: float, caps: Caps) -> NDArray[np.intp]:
-    """`fill`, as one would write it."""
-    penalty = np.zeros(len(pool.value))
-    chosen: list[int] = []
-    for _ in range(min(k, len(pool.value))):
-        recent = chosen[-(caps.span - 1) :] if caps.span > 1 else []
-        free = [one for one in range(len(pool.value)) if one not in chosen]
-        free = [one for one in free if _has_room(pool.story, recent, one, caps.story)]
-        spread = [one for one in free if _has_room(pool.source, recent, one, caps.source)]
-        if not free:
-            break
-        steps = np.round((pool.value - penalty) / STEP)
-        pick = max(spread or free, key=lambda one: (steps[one], -one))
-        chosen.append(pick)
-        penalty = np.maximum(penalty, most * _likeness(pool.rows, pick))
-    return np.array(chosen, np.intp)
+def _bytes(values: NDArray[np.int8] | NDArray[np.bool_] | None, n: int) -> NDArray[np.uint8]:
+    return np.zeros(n, np.uint8) if values is None else values.astype(np.uint8)
 
 
-def _has_room(groups: IntArray, recent: list[int], one: int, cap: int) -> bool:
-    return bool(groups[one] == 0 or sum(groups[other] == groups[one] for other in recent) < cap)
-
-
-def _likeness(rows: sparse.csr_matrix, pick: int) -> FloatArray:
-    exact = rows.astype(np.float64) @ rows[pick].toarray().ravel().astype(np.float64)
-    return np.asarray(np.clip(exact, 0.0, 1.0), np.float32)
-
-
-_I32, _I64, _F32, _F64 = (
-    nb.types.Array(dtype, 1, "C", readonly=True) for dtype in (nb.int32, nb.int64, nb.float32, nb.float64)
-)
-
-
-@nb.njit
-def _fits(groups, chosen, first, size, one, cap):
-    """Whether one more of its group may follow the last places."""
-    if groups[one] == 0:
-        return True
-    same = 0
-    for place in range(first, size):
-        same += groups[chosen[place]] == groups[one]
-    return same < cap
-
-
-@nb.njit
-def _best(steps, free, chosen, first, size, source, source_cap, story, story_cap):
-    """The best free candidate that may follow, sources spread if possible; -1 if there is none."""
-    best, crowded = -1, -1
-    for one in range(len(steps)):
-        if not free[one]:
-            continue
-        better = best < 0 or steps[one] > steps[best]
-        if not better and (best >= 0 or (crowded >= 0 and steps[one] <= steps[crowded])):
-            continue
-        if not _fits(story, chosen, first, size, one, story_cap):
-            continue
-        if _fits(source, chosen, first, size, one, source_cap):
-            best = one
-        elif crowded < 0 or steps[one] > steps[crowded]:
-            crowded = one
-    return best if best >= 0 else crowded
-
-
-@nb.njit(
-    nb.int64[::1](
-        _F64, _I64, _I64, _I64, _I32, _F32, nb.int64, nb.int64, nb.float64, nb.int64, nb.int64, nb.int64
-    ),
-    cache=True,
-    nogil=True,
+_NO_SLOTS, _NO_MATRIX = np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
+_NO_TEXTS = Packed(
+    _NO_SLOTS, _NO_SLOTS, np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros((0, 0), np.uint16),
+    np.zeros(0, np.uint8), 0,
 )  # fmt: skip
-def _fill(value, source, story, starts, terms, weights, width, k, most, source_cap, story_cap, span):
+
+
+@nb.njit
+def _coded(groups):
+    """Groups as numbers from 1, in an order of no meaning; 0 stays 0."""
+    order, code = np.argsort(groups), np.zeros(len(groups), np.int64)
+    last = 0
+    for place in range(len(order)):
+        one = order[place]
+        if place == 0 or groups[one] != groups[order[place - 1]]:
+            last += 1
+        code[one] = last if groups[one] != 0 else 0
+    return code
+
+
+@nb.njit
+def _best(key, source, source_count, source_cap, story, story_count, story_cap):
+    """The best free candidate whose story has room, of a source with room if its tier has one; -1: none.
+
+    Keys are steps of value, TIER lower for each tier; out is -inf. Equal keys: the earlier.
+    """
+    best, crowded, best_key, crowded_key = -1, -1, -np.inf, -np.inf
+    for one in range(len(key)):
+        if key[one] <= best_key or (story[one] and story_count[story[one]] >= story_cap):
+            continue
+        if source[one] == 0 or source_count[source[one]] < source_cap:
+            best, best_key = one, key[one]
+        elif key[one] > crowded_key:
+            crowded, crowded_key = one, key[one]
+    return crowded if crowded_key > best_key + TIER / 2 else best
+
+
+@nb.njit
+def _best_must(key, tier, must):
+    """The best free must-show, whatever its tier, story and source."""
+    best, best_key = -1, -np.inf
+    for one in range(len(key)):
+        if must[one] and key[one] + TIER * tier[one] > best_key:
+            best, best_key = one, key[one] + TIER * tier[one]
+    return best
+
+
+@nb.njit
+def _must(key, must, waiting, place, within):
+    """Whether the next place goes to a must-show: as many are left as places to hold them."""
+    musts, left = 0, within - place + 1
+    for one in range(len(key)):
+        musts += must[one] and key[one] > -np.inf
+    for later in range(place + 1, within + 1):
+        left -= waiting[later] >= 0
+    return musts > 0 and left <= musts
+
+
+@nb.njit
+def _cost(cosine, most):
+    """What a likeness takes from a value, float32 as `signals.closeness` is."""
+    bounded = min(max(cosine, np.float32(0)), np.float32(1))
+    return np.float64(np.float32(most) * (np.float32(1 + HALF_CLOSE) * bounded / (bounded + np.float32(HALF_CLOSE))))
+
+
+@nb.njit
+def _likeness(one, chosen, start, size, mode, matrix, slots, texts, dense, shares, room):
+    """The greatest cosine of a candidate with the chosen from `start` on."""
+    greatest = np.float32(-2)
+    if mode == MATRIX:
+        for place in range(start, size):
+            greatest = max(greatest, matrix[chosen[place], one])
+        return greatest
+    starts, ends, terms, weights, latent, directed = texts
+    others, found, along = room
+    for place in range(start, size):
+        others[place] = slots[chosen[place]]
+    cosines(
+        slots[one], others[start:size], starts, ends, terms, weights, latent, directed, dense, shares[0], shares[1],
+        found[start:size], along[start:size],
+    )  # fmt: skip
+    for place in range(start, size):
+        greatest = max(greatest, found[place])
+    return greatest
+
+
+@compiled(
+    nb.types.Tuple((nb.int64[::1], nb.int8[::1]))(
+        F64, I64, I64, U8, U8, nb.int64[::1], nb.int64, F32_2, I64, *PACKED, nb.float32[::1], nb.int64, nb.float64,
+        nb.int64, nb.int64, nb.int64, nb.int64, nb.float32, nb.float64, nb.float64,
+    ),
+)  # fmt: skip
+def _fill(  # noqa: C901, PLR0912 - one loop over the places
+    value, source, story, tier, must, waiting, mode, matrix, slots, starts, ends, terms, weights, latent, directed,
+    dense, k, most, source_cap, story_cap, span, within, same, words_share, dense_share,
+):  # fmt: skip
     n = len(value)
-    dense = np.zeros(width if most > 0 else 0, np.float32)
-    penalty = np.zeros(n, np.float64)
-    steps = np.rint(value / STEP)
-    free = np.ones(n, np.bool_)
-    chosen = np.empty(k, np.int64)
-    size = 0
-    while size < k:
-        pick = _best(steps, free, chosen, max(0, size - span + 1), size, source, source_cap, story, story_cap)
+    key = np.rint(value / STEP) - TIER * tier  # of value less likeness, as far as it was compared
+    compared = np.zeros(n, np.int64)  # with how many of the chosen
+    key[waiting[waiting >= 0]] = -np.inf
+    chosen, held = np.empty(k, np.int64), np.zeros(k, np.int8)
+    texts, shares = (starts, ends, terms, weights, latent, directed), (words_share, dense_share)
+    room = np.empty(k, np.int64), np.empty(k, np.float32), np.empty(k, np.float32)
+    source, story = _coded(source), _coded(story)
+    source_count, story_count = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)  # in the last places
+    for place in range(1, k + 1):
+        if waiting[place] >= 0:
+            story_count[story[waiting[place]]] += 1  # pins still to come count as placed
+    size = left = 0
+    for place in range(1, k + 1):
+        while left < min(size, size - span + 1):
+            source_count[source[chosen[left]]] -= 1
+            story_count[story[chosen[left]]] -= 1
+            left += 1
+        pick, why = waiting[place], PIN
+        waiting[place] = -1
+        if pick >= 0:
+            story_count[story[pick]] -= 1
+        else:
+            why = MUST_SHOW if within >= 0 and _must(key, must, waiting, place, within) else 0
+        while why != PIN:
+            if why == MUST_SHOW:
+                pick = _best_must(key, tier, must)
+            else:
+                pick = _best(key, source, source_count, source_cap, story, story_count, story_cap)
+            if pick < 0 or mode == APART or compared[pick] == size:
+                break
+            cosine = _likeness(pick, chosen, compared[pick], size, mode, matrix, slots, texts, dense, shares, room)
+            compared[pick] = size
+            if cosine >= same and not must[pick]:
+                key[pick] = -np.inf
+            else:
+                less = np.rint((value[pick] - _cost(cosine, most)) / STEP) - TIER * tier[pick]
+                key[pick] = min(key[pick], less)
         if pick < 0:
             break
-        chosen[size] = pick
+        chosen[size], held[size], key[pick] = pick, why, -np.inf
+        source_count[source[pick]] += 1
+        story_count[story[pick]] += 1
         size += 1
-        free[pick] = False
-        if most <= 0 or size == k:
-            continue
-        for place in range(starts[pick], starts[pick + 1]):
-            dense[terms[place]] = weights[place]
-        for one in range(n):
-            if not free[one]:
-                continue
-            total = 0.0
-            for place in range(starts[one], starts[one + 1]):
-                total += np.float64(weights[place]) * np.float64(dense[terms[place]])
-            like = np.float64(np.float32(min(max(total, 0.0), 1.0)))
-            if most * like > penalty[one]:
-                penalty[one] = most * like
-                steps[one] = np.rint((value[one] - penalty[one]) / STEP)
-        for place in range(starts[pick], starts[pick + 1]):
-            dense[terms[place]] = 0.0
-    return chosen[:size].copy()
+    for place in range(1, k + 1):  # fewer items than slots: pins still come, as high as they can
+        if waiting[place] >= 0:
+            chosen[size], held[size] = waiting[place], PIN
+            size += 1
+    return chosen[:size].copy(), held[:size].copy()

@@ -1,15 +1,19 @@
 """What readers like, from what they did: a weighted sum of article vectors, and their usual categories and sources."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
+import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from data.values import FloatArray, Histories, IntArray
 from data.wire import EVENT_KINDS
+from recommender.compiled import compiled
 from recommender.index import ArticleIndex, Rows
+from recommender.packed import F32, F64, I64
 from recommender.signals import HOUR_US
 from recommender.subject import SUBJECT
 from recommender.vectors import Vectors, similarity
@@ -30,49 +34,77 @@ def kinds(*names: str) -> NDArray[np.int8]:
 
 @dataclass(frozen=True)
 class Profiles:
-    """Row i of every array is reader i; one reader is a batch of one."""
+    """Row i of every array is reader i; one reader is a batch of one.
 
-    vectors: Vectors  # (readers), each view of length 1, zero where nothing was read
-    evidence: FloatArray  # (readers,) weight of all reads: about how many whole, recent ones
-    categories: FloatArray  # (readers x categories) share of that weight; rows sum to 1, or 0
-    sources: FloatArray  # (readers x index sources) weight of reads per source
-    source_ids: IntArray  # (index sources,) ascending
-    reads: sparse.csr_matrix  # (readers x index rows) weight of each read
+    What was read is found when it is built, the rest when it is asked for.
+    """
+
+    index: ArticleIndex
+    indptr: IntArray  # (readers + 1,): reader i read rows[indptr[i]:indptr[i + 1]], ascending
+    rows: Rows  # of the index
+    weights: FloatArray  # of each read
 
     @classmethod
-    def build(cls, index: ArticleIndex, histories: Histories, at_us: int) -> Self:
+    def build(cls, index: ArticleIndex, histories: Histories, at_us: int, rows: Rows | None = None) -> Self:
         """The profiles at `at_us`: what was done after it, or with articles the index does not hold, counts nothing.
 
-        Cost: about the terms of the articles read.
+        The strongest thing done with an article counts, once: finish 1, read 0.7, open 0.3; short dwell takes up to
+        half away; halved every seven days since. `rows` of `histories.article_id`, where they are known already.
         """
-        reads = read_matrix(index, histories, at_us)
-        if not reads.nnz:
-            return cls._of_nothing(index, reads)
-        used = np.unique(reads.indices)
-        mine = reads[:, used]
-        source_ids, source = np.unique(index.columns.source_id[used], return_inverse=True)
-        categories = mine @ _one_hot(index.columns.category[used], len(index.categories))
-        evidence = np.asarray(mine.sum(axis=1)).ravel().astype(np.float32)
-        return cls(
-            vectors=_weighted_sum(mine, index.vectors(used)),
-            evidence=evidence,
-            categories=categories / np.maximum(evidence, 1e-9)[:, None],
-            sources=mine @ _one_hot(source, len(source_ids)),
-            source_ids=source_ids,
-            reads=reads,
-        )
+        rows = index.rows_of(histories.article_id) if rows is None else rows
+        indptr, read, weights = _counted(
+            histories.indptr, np.asarray(rows, np.int64), histories.at_us, histories.kind, histories.dwell_s, at_us,
+            _WEIGHTS, USUAL_DWELL_S, HALF_LIFE_H * HOUR_US,
+        )  # fmt: skip
+        return cls(index, indptr, read, weights)
 
-    @classmethod
-    def _of_nothing(cls, index: ArticleIndex, reads: sparse.csr_matrix) -> Self:
-        readers = reads.shape[0]
-        empty = sparse.csr_matrix((readers, 0), dtype=np.float32)
-        pieces = sparse.csr_matrix((readers, index.epoch.settings.piece_buckets), dtype=np.float32)
-        categories = np.zeros((readers, len(index.categories)), np.float32)
-        evidence, nowhere = np.zeros(readers, np.float32), np.zeros((readers, 0), np.float32)
-        return cls(Vectors(empty, pieces, None), evidence, categories, nowhere, np.zeros(0, np.int64), reads)
+    @cached_property
+    def reads(self) -> sparse.csr_matrix:
+        """H (readers x index rows): the weight of each read."""
+        shape = (len(self), len(self.index.columns))
+        return sparse.csr_matrix((self.weights, self.rows, self.indptr), shape=shape)
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        """(readers), each view of length 1, zero where nothing was read."""
+        if not len(self.rows):
+            empty = sparse.csr_matrix((len(self), 0), dtype=np.float32)
+            pieces = sparse.csr_matrix((len(self), self.index.epoch.settings.piece_buckets), dtype=np.float32)
+            return Vectors(empty, pieces, None)
+        used, column = np.unique(self.rows, return_inverse=True)
+        mine = sparse.csr_matrix((self.weights, column, self.indptr), shape=(len(self), len(used)))
+        return _weighted_sum(mine, self.index.vectors(used))
+
+    @cached_property
+    def evidence(self) -> FloatArray:
+        """(readers,) weight of all reads: about how many whole, recent ones."""
+        return self._sums(np.zeros(len(self.rows), np.int64), 1)[:, 0]
+
+    @cached_property
+    def categories(self) -> FloatArray:
+        """(readers x categories) share of that weight; rows sum to 1, or 0."""
+        sums = self._sums(self.index.columns.category[self.rows], len(self.index.categories))
+        return np.asarray(sums / np.maximum(self.evidence, np.float32(1e-9))[:, None], np.float32)
+
+    @cached_property
+    def source_ids(self) -> IntArray:
+        """Sources read by anybody here, ascending."""
+        return np.unique(self.index.columns.source_id[self.rows])
+
+    @cached_property
+    def sources(self) -> FloatArray:
+        """(readers x source_ids) weight of reads per source."""
+        code = np.searchsorted(self.source_ids, self.index.columns.source_id[self.rows])
+        return self._sums(code, len(self.source_ids))
+
+    def _sums(self, code: NDArray[np.int64] | NDArray[np.int32], width: int) -> FloatArray:
+        """(readers x width) sums of the reads' weights by a number each read has."""
+        reader = np.repeat(np.arange(len(self)), np.diff(self.indptr))
+        sums = np.bincount(reader * width + code, self.weights, len(self) * width)
+        return np.asarray(sums.reshape(len(self), width), np.float32)
 
     def __len__(self) -> int:
-        return len(self.evidence)
+        return len(self.indptr) - 1
 
     def similarity(self, index: ArticleIndex, rows: Rows) -> FloatArray:
         """Blended cosine of every profile with every candidate (readers x rows)."""
@@ -92,50 +124,57 @@ class Profiles:
         return np.where(index.columns.category[rows] == index.categories.find(""), 0.0, liked).astype(np.float32)
 
     def affinity(self, index: ArticleIndex, rows: Rows) -> FloatArray:
-        """Liking of the candidate's source in [0, 1] (readers x rows): half for who read nothing at all.
+        """Liking of the candidate's source in [0, 1] (readers x rows): half for who read nothing at all."""
+        return self.liking(index.columns.source_id[rows])
+
+    def liking(self, source_ids: IntArray) -> FloatArray:
+        """Liking of some sources in [0, 1] (readers x sources): half where nobody here read anything.
 
         (reads of it + 1) / (reads of the favourite + 2): the favourite comes near 1, the never read near 0.
         """
         if not len(self.source_ids):
-            return np.full((len(self), len(rows)), 0.5, np.float32)
-        wanted = index.columns.source_id[rows]
-        place = np.minimum(np.searchsorted(self.source_ids, wanted), len(self.source_ids) - 1)
-        known = (self.source_ids[place] == wanted) & (wanted != 0)
+            return np.full((len(self), len(source_ids)), 0.5, np.float32)
+        place = np.minimum(np.searchsorted(self.source_ids, source_ids), len(self.source_ids) - 1)
+        known = (self.source_ids[place] == source_ids) & (source_ids != 0)
         mine = np.where(known, self.sources[:, place], 0.0)
         most = self.sources.max(axis=1, initial=0.0)[:, None]
         return np.asarray((mine + SOURCE_PRIOR / 2) / (most + SOURCE_PRIOR), np.float32)
 
 
-def read_matrix(index: ArticleIndex, histories: Histories, at_us: int) -> sparse.csr_matrix:
-    """H (readers x index rows): how much each read counts at `at_us`.
-
-    The strongest thing done with an article counts, once: finish 1, read 0.7, open 0.3; short dwell takes up to
-    half away; halved every seven days since.
-    """
-    reader = np.repeat(np.arange(len(histories.reader_id)), np.diff(histories.indptr))
-    row = index.rows_of(histories.article_id)
-    weight = _WEIGHTS[histories.kind] * _dwell_factor(histories.dwell_s)
-    weight = weight * 0.5 ** (np.maximum(at_us - histories.at_us, 0) / (HALF_LIFE_H * HOUR_US))
-    good = (weight > 0) & (row >= 0) & (histories.at_us <= at_us)
-    reader, row, weight = reader[good], row[good], weight[good]
-    order = np.lexsort((-weight, row, reader))
-    reader, row, weight = reader[order], row[order], weight[order]
-    first = np.ones(len(row), bool)
-    first[1:] = (reader[1:] != reader[:-1]) | (row[1:] != row[:-1])
-    shape = (len(histories.reader_id), len(index.columns))
-    return sparse.csr_matrix((weight[first].astype(np.float32), (reader[first], row[first])), shape=shape)
+_I8 = nb.types.Array(nb.int8, 1, "C", readonly=True)
 
 
-def _dwell_factor(dwell_s: FloatArray) -> np.ndarray:
-    """0.5 for a glance to 1 from half a minute on; 1 where not measured."""
-    measured = np.nan_to_num(dwell_s, nan=USUAL_DWELL_S)
-    return np.asarray(0.5 + 0.5 * np.clip(measured / USUAL_DWELL_S, 0.0, 1.0), np.float64)
-
-
-def _one_hot(codes: np.ndarray, width: int) -> FloatArray:
-    made = np.zeros((len(codes), width), np.float32)
-    made[np.arange(len(codes)), codes] = 1.0
-    return made
+@compiled(
+    nb.types.Tuple((nb.int64[::1], nb.int64[::1], nb.float32[::1]))(  # type: ignore[no-untyped-call]
+        I64, I64, I64, _I8, F32, nb.int64, F64, nb.float64, nb.float64
+    ),
+)
+def _counted(indptr, rows, at, kind, dwell_s, at_us, kind_weight, usual_dwell_s, half_life_us):  # type: ignore[no-untyped-def]
+    """Reader by reader the rows read, ascending, each once with the greatest weight."""
+    made, row, weight = np.zeros(len(indptr), np.int64), np.empty(len(rows), np.int64), np.empty(len(rows), np.float32)
+    filled = 0
+    worth = np.empty(len(rows), np.float64)
+    for reader in range(len(indptr) - 1):
+        start = filled
+        for event in range(indptr[reader], indptr[reader + 1]):
+            value = kind_weight[kind[event]]
+            if value > 0 and rows[event] >= 0 and at[event] <= at_us:
+                glance = dwell_s[event] / usual_dwell_s if not np.isnan(dwell_s[event]) else 1.0
+                value *= 0.5 + 0.5 * min(max(glance, 0.0), 1.0)
+                worth[filled] = value * 0.5 ** ((at_us - at[event]) / half_life_us)
+                row[filled] = rows[event]
+                filled += 1
+        order = np.argsort(row[start:filled])
+        some, values = row[start:filled][order], worth[start:filled][order]
+        filled = start
+        for one in range(len(some)):
+            if filled > start and row[filled - 1] == some[one]:
+                weight[filled - 1] = max(weight[filled - 1], np.float32(values[one]))
+            elif values[one] > 0:
+                row[filled], weight[filled] = some[one], values[one]
+                filled += 1
+        made[reader + 1] = filled
+    return made, row[:filled].copy(), weight[:filled].copy()
 
 
 def _weighted_sum(weights: sparse.csr_matrix, vectors: Vectors) -> Vectors:

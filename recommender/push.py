@@ -3,30 +3,26 @@
 Readers are rows (n), candidate articles are columns (m). Times are microseconds UTC.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from hashlib import blake2b
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.alerts import Told
 from data.errors import InvalidInput
-from data.values import FloatArray, Histories, IntArray, ReaderRow
-from data.wire import EVENT_KINDS
+from data.values import FloatArray, Histories, IntArray, ReaderColumns
 from recommender.push_time import quiet_now
-from recommender.ranking import SCORE_STEP
-from recommender.signals import SIGNALS
 
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 DAY_US = 86_400_000_000
 # Whoever did one of these knows the story, or does not want it.
 READ_KINDS = ("open", "read", "finish", "share", "save", "push_open", "hide", "less_like_this")
-_READ = np.array([EVENT_KINDS.index(kind) for kind in READ_KINDS], np.int8)
-READS_OF_A_LANGUAGE = 2  # one may be a slip of the finger
 
 
 class Verdict(IntEnum):
@@ -87,12 +83,10 @@ class Candidates:
 class Block:
     """Some readers, each judged at their own instant."""
 
-    readers: Sequence[ReaderRow]  # n of them
+    readers: ReaderColumns  # n of them
     send_at_us: IntArray  # (n,)
     has_device: Mask  # (n,)
-    languages: Mask  # (n x languages) what each reads
     histories: Histories  # n of them, in the readers' order
-    history_story: IntArray  # (events,) the story of each history row
     told: Told
 
     def __len__(self) -> int:
@@ -109,50 +103,33 @@ class Verdicts:
     parts: FloatArray  # (n x 8) signals x weights of the chosen candidate, in the order of SIGNALS
 
 
-SignalsOf = Callable[[Rows], Mapping[str, FloatArray]]  # rows of the block -> arrays that broadcast to (rows x m)
+class Choice(Protocol):
+    """Finds the best candidate left for each reader: `push_choice.Chooser`."""
+
+    def choose(self, block: Block, verdict: NDArray[np.int8]) -> Verdicts:
+        """How the readers end whose `verdict` is SEND so far; the others keep theirs."""
 
 
-def plan(
-    block: Block,
-    candidates: Candidates,
-    *,
-    policy: Policy,
-    bar: float,
-    weights: Mapping[str, float],
-    signals: SignalsOf,
-    adjust: FloatArray | None = None,
-) -> Verdicts:
+def plan(block: Block, choice: Choice, *, policy: Policy, bar: float) -> Verdicts:
     """Judge every reader of the block; scores are computed only for those whom nothing else keeps from an alert.
 
-    `adjust` (m,) is what boosts and buries add. Deterministic; equal scores go to the earlier candidate.
+    Deterministic, and the same for a reader alone and in any block; equal scores go to the earlier candidate.
     """
-    made = Verdicts(
-        verdict=reader_checks(block, policy),
-        chosen=np.full(len(block), -1, np.intp),
-        score=np.zeros(len(block), np.float32),
-        parts=np.zeros((len(block), len(SIGNALS)), np.float32),
-    )
-    rows = np.flatnonzero(made.verdict == Verdict.SEND)
-    left, made.verdict[rows] = story_checks(block, candidates, rows)
-    keep = made.verdict[rows] == Verdict.SEND
-    rows, left = rows[keep], left[keep]
-    if len(rows):
-        _choose(made, rows, left, signals(rows), weights, adjust)
-        made.verdict[rows[made.score[rows] < bar]] = Verdict.BELOW_BAR
+    made = choice.choose(block, reader_checks(block, policy))
+    made.verdict[(made.verdict == Verdict.SEND) & (made.score < bar)] = Verdict.BELOW_BAR
     return made
 
 
 def reader_checks(block: Block, policy: Policy) -> NDArray[np.int8]:
     """The checks that need no article (n,): SEND where all passed."""
     verdict = np.full(len(block), Verdict.SEND, np.int8)
-    alerts, near = _alerts_around(block, policy)
-    cap = np.minimum([reader.daily_cap for reader in block.readers], policy.daily_cap) if len(block) else alerts
+    readers, (alerts, near) = block.readers, _alerts_around(block, policy)
     checks = (
-        (Verdict.OPTED_OUT, ~np.array([reader.push for reader in block.readers], bool)),
+        (Verdict.OPTED_OUT, ~readers.push),
         (Verdict.NO_DEVICE, ~block.has_device),
-        (Verdict.HOLDOUT, is_holdout([reader.key for reader in block.readers], policy.holdout_share)),
-        (Verdict.QUIET_HOURS, quiet_now(block.readers, block.send_at_us) & (not policy.overrides_quiet)),
-        (Verdict.DAILY_CAP, alerts >= cap),
+        (Verdict.HOLDOUT, is_holdout(readers.key, policy.holdout_share)),
+        (Verdict.QUIET_HOURS, quiet_now(readers, block.send_at_us) & (not policy.overrides_quiet)),
+        (Verdict.DAILY_CAP, alerts >= np.minimum(readers.daily_cap, policy.daily_cap)),
         (Verdict.TOO_SOON, near),
     )
     for reason, fails in checks:
@@ -160,69 +137,21 @@ def reader_checks(block: Block, policy: Policy) -> NDArray[np.int8]:
     return verdict
 
 
-def story_checks(block: Block, candidates: Candidates, rows: Rows) -> tuple[Mask, NDArray[np.int8]]:
-    """What is left to say to each of `rows`: (rows x m) candidates, and SEND or why there are none (rows,)."""
-    allowed = allowed_mask(block, candidates, rows)
-    unread = allowed & ~read_mask(block, candidates, rows)
-    left = unread & ~told_mask(block, candidates, rows)
-    reasons = [Verdict.NOTHING_NEW, Verdict.ALREADY_READ, Verdict.ALREADY_TOLD]
-    fails = [~mask.any(axis=1) for mask in (allowed, unread, left)]
-    return left, np.select(fails, [np.int8(one) for one in reasons], np.int8(Verdict.SEND)).astype(np.int8)
-
-
-def allowed_mask(block: Block, candidates: Candidates, rows: Rows) -> Mask:
-    """(rows x m): published and still news at the reader's instant, in a language they read, not muted."""
-    at_us = block.send_at_us[rows][:, None]
-    published = candidates.published_at_us[None, :]
-    allowed = (published <= at_us) & (published > at_us - candidates.window_us)
-    allowed &= block.languages[rows][:, candidates.language]
-    for place, row in enumerate(rows):
-        reader = block.readers[row]
-        if reader.muted_topics or reader.muted_sources or reader.muted_stories:
-            allowed[place] &= ~_muted(reader, candidates)
-    return np.asarray(allowed)
-
-
-def read_mask(block: Block, candidates: Candidates, rows: Rows) -> Mask:
-    """(rows x m): the reader has read this article or another of its story, or sent it away."""
-    histories = block.histories
-    reader = np.repeat(np.arange(len(block)), np.diff(histories.indptr))
-    counts = np.isin(histories.kind, _READ)
-    return _marked(block, rows, reader[counts], block.history_story[counts], candidates.story_id)
-
-
-def told_mask(block: Block, candidates: Candidates, rows: Rows) -> Mask:
-    """(rows x m): the reader was told of this story, and no material update came since."""
-    told, known = block.told, np.zeros((len(rows), len(candidates)), bool)
-    for update_no in np.unique(candidates.update_no):
-        counts = (told.story_id != 0) & (told.update_no >= update_no)
-        columns = candidates.update_no == update_no
-        known[:, columns] = _marked(block, rows, told.row[counts], told.story_id[counts], candidates.story_id[columns])
-    return known
-
-
 def is_holdout(keys: Sequence[str], share: float) -> Mask:
-    """Which readers never get alerts (n,): the same ones for good, by a hash of their key."""
+    """Which readers never get alerts (n,): the same ones for good, by a hash of their key. About 1 microsecond each."""
     if share <= 0 or not keys:
         return np.zeros(len(keys), bool)
-    points = [int.from_bytes(blake2b(key.encode(), digest_size=8, person=b"holdout").digest()) for key in keys]
-    return np.array([point < share * 2**64 for point in points], bool)
+    if share >= 1:
+        return np.ones(len(keys), bool)
+    limit = math.ceil(share * 2**64).to_bytes(8)  # bytes compare as the number they write
+    empty = blake2b(digest_size=8, person=b"holdout")
+    return np.array([_digest(empty, key) < limit for key in keys], bool)
 
 
-def languages_read(readers: Sequence[ReaderRow], histories: Histories, language: NDArray[np.intp], own: Any) -> Mask:
-    """(n x languages): the reader's own language, and those they read twice or more.
-
-    `language` (events,) is the number of each history row's language, -1 if unknown; `own(name)` numbers a language.
-    """
-    reader = np.repeat(np.arange(len(readers)), np.diff(histories.indptr))
-    counts = np.isin(histories.kind, _READ) & (language >= 0)
-    mine = np.array([own(one.language) for one in readers], np.intp)
-    width = int(max(language.max(initial=-1), mine.max(initial=-1))) + 1
-    reads = np.zeros((len(readers), width), np.int32)
-    np.add.at(reads, (reader[counts], language[counts]), 1)
-    known = reads >= READS_OF_A_LANGUAGE
-    known[np.flatnonzero(mine >= 0), mine[mine >= 0]] = True
-    return known
+def _digest(begun: "blake2b", key: str) -> bytes:
+    made = begun.copy()
+    made.update(key.encode())
+    return made.digest()
 
 
 def _alerts_around(block: Block, policy: Policy) -> tuple[IntArray, Mask]:
@@ -234,54 +163,3 @@ def _alerts_around(block: Block, policy: Policy) -> tuple[IntArray, Mask]:
     alerts = np.bincount(block.told.row[apart_us < DAY_US], minlength=len(block))
     near = np.bincount(block.told.row[apart_us < policy.min_gap_s * 1_000_000], minlength=len(block)) > 0
     return alerts, near
-
-
-def _muted(reader: ReaderRow, candidates: Candidates) -> Mask:
-    topics = {topic.strip().casefold() for topic in reader.muted_topics}
-    sources, stories = set(reader.muted_sources), set(reader.muted_stories)
-    return np.array(
-        [
-            source in sources or not topics.isdisjoint(mine) or str(story) in stories
-            for source, mine, story in zip(
-                candidates.source_key, candidates.topics, candidates.story_id.tolist(), strict=True
-            )
-        ],
-        bool,
-    )
-
-
-def _marked(block: Block, rows: Rows, reader: IntArray, story: IntArray, columns: IntArray) -> Mask:
-    """(rows x columns): which pairs (reader, story) occur."""
-    marked = np.zeros((len(rows), len(columns)), bool)
-    if not len(columns):
-        return marked
-    place_of_row = np.full(len(block), -1, np.intp)
-    place_of_row[rows] = np.arange(len(rows))
-    stories, column = np.unique(columns, return_inverse=True)
-    found = np.minimum(np.searchsorted(stories, story), len(stories) - 1)
-    good = (stories[found] == story) & (place_of_row[reader] >= 0)
-    by_story = np.zeros((len(rows), len(stories)), bool)
-    by_story[place_of_row[reader[good]], found[good]] = True
-    return by_story[:, column]
-
-
-def _choose(
-    made: Verdicts,
-    rows: Rows,
-    left: Mask,
-    found: Mapping[str, FloatArray],
-    weights: Mapping[str, float],
-    adjust: FloatArray | None,
-) -> None:
-    total = np.zeros(left.shape, np.float32) if adjust is None else np.broadcast_to(adjust, left.shape).copy()
-    for name, values in found.items():
-        total += np.float32(weights.get(name, 0.0)) * values
-    # Sums differ in the last bit with the shape of a block: scores a step apart are equal.
-    steps = np.where(left, np.round(total.astype(np.float64) / SCORE_STEP), -np.inf)
-    best = np.argmax(steps, axis=1)
-    places = np.arange(len(rows))
-    made.chosen[rows], made.score[rows] = best, total[places, best]
-    for number, name in enumerate(SIGNALS):
-        if name in found:
-            values = np.broadcast_to(found[name], left.shape)[places, best]
-            made.parts[rows, number] = np.float32(weights.get(name, 0.0)) * values

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from data.clock import instant
 from data.values import Histories, IntArray, RuleRow
 from recommender.columns import base
-from recommender.index import ArticleIndex, Rows
+from recommender.index import NO_ROWS, ArticleIndex, Rows
 from recommender.profile import AWAY_KINDS, READ_KINDS, kinds
 from recommender.ranking import Placement
 from recommender.signals import HOUR_US
@@ -77,7 +77,7 @@ class DeskRule:
         """Which of the rows the rule is about."""
         columns = index.columns
         if self.row.target == "topic":
-            return index.topic_mask(str(self.value))[rows]
+            return index.of_topic(str(self.value), rows)
         of = {"article": columns.id, "story": columns.story_id, "source": columns.source_id}[self.row.target]
         return np.equal(of[rows], int(self.value))
 
@@ -166,7 +166,7 @@ class Judge:
         columns, rows = self.index.columns, self.rows
         self.mark(np.isin(columns.source_id[rows], choices.muted_sources), Reason.MUTED_SOURCE)
         for topic in choices.muted_topics:
-            self.mark(self.index.topic_mask(topic)[rows], Reason.MUTED_TOPIC)
+            self.mark(self.index.of_topic(topic, rows), Reason.MUTED_TOPIC)
         self.mark(np.isin(columns.story_id[rows], choices.muted_stories), Reason.MUTED_STORY)
         return self
 
@@ -187,7 +187,7 @@ class Judge:
         away = past & np.isin(history.kind, kinds(*AWAY_KINDS))
         self.mark(np.isin(columns.id[rows], history.article_id[away]), Reason.HIDDEN)
         self.mark(np.isin(columns.story_id[rows], self._stories(history.article_id[away])), Reason.HIDDEN)
-        self._less_like(history, past & (history.kind == kinds("less_like_this")[0]))
+        self._less_like(history)
         return self
 
     def seen(self, impressions: Histories, cap: int) -> "Judge":
@@ -209,7 +209,7 @@ class Judge:
         columns, rows = self.index.columns, self.rows
         self.mark(np.isin(columns.id[rows], exclude), Reason.EXCLUDED)
         if category is not None:
-            self.mark(~self.index.topic_mask(category)[rows], Reason.CATEGORY)
+            self.mark(~self.index.of_topic(category, rows), Reason.CATEGORY)
         if languages:
             spoken = [self.index.languages.find(base(one)) for one in (*languages, "und")]
             self.mark(~np.isin(columns.language[rows], spoken), Reason.LANGUAGE)
@@ -217,14 +217,10 @@ class Judge:
             self.mark(columns.published_at_us[rows] < from_us, Reason.OUTSIDE)
         return self
 
-    def _less_like(self, history: Histories, mask: NDArray[np.bool_]) -> None:
-        """Fading: at first whatever is at all alike stays away, after four weeks only the same."""
-        read_rows = self.index.rows_of(history.article_id[mask])
-        for row, at_us in zip(read_rows, history.at_us[mask], strict=True):
-            faded = (self.at_us - at_us) / HOUR_US / AWAY_FADES_H
-            if row >= 0 and faded < 1:
-                alike = self.index.similarity_to(self.index.vectors(np.array([row])), self.rows)
-                self.mark(alike >= AWAY_CLOSE + (1 - AWAY_CLOSE) * faded, Reason.UNWANTED)
+    def _less_like(self, history: Histories) -> None:
+        for row, bar in less_like(history, self.index.rows_of(history.article_id), self.at_us):
+            alike = self.index.similarity_to(self.index.vectors(np.array([row])), self.rows)
+            self.mark(alike >= bar, Reason.UNWANTED)
 
     def _stories(self, article_ids: IntArray) -> IntArray:
         """The stories these articles tell."""
@@ -233,12 +229,28 @@ class Judge:
         return np.unique(stories[stories != 0])
 
 
+def less_like(history: Histories, rows: Rows, at_us: int) -> list[tuple[int, float]]:
+    """Rows of which the reader wanted less, and the cosine from which others stay away with them.
+
+    Fading: at first whatever is at all alike, after four weeks only the same. `rows` of the articles of the history.
+    """
+    faded = (at_us - history.at_us) / HOUR_US / AWAY_FADES_H
+    wanted = (history.kind == kinds("less_like_this")[0]) & (faded >= 0) & (faded < 1) & (rows >= 0)
+    bars = AWAY_CLOSE + (1 - AWAY_CLOSE) * faded
+    return list(zip(rows[wanted].tolist(), bars[wanted].tolist(), strict=True))
+
+
 def outsiders(index: ArticleIndex, rules: Sequence[DeskRule]) -> Rows:
     """Rows of the articles and stories that pins and must-shows name, wherever in time they lie."""
-    rows = np.flatnonzero(index.alive)
-    wanted = [r for r in rules if r.row.kind in ("pin", "must_show") and r.row.target in ("article", "story")]
-    named = [rows[r.matches(index, rows)] for r in wanted]
-    return np.unique(np.concatenate(named)) if named else np.zeros(0, np.intp)
+    wanted = [r for r in rules if r.row.kind in ("pin", "must_show")]
+    if not wanted:
+        return NO_ROWS
+    articles = np.array([r.value for r in wanted if r.row.target == "article"], np.int64)
+    stories = np.unique(np.array([r.value for r in wanted if r.row.target == "story"], np.int64))
+    rows = index.rows_of(articles)
+    told = index.by_story.all(stories) if len(stories) else NO_ROWS
+    told = told[index.alive[told] & np.isin(index.columns.story_id[told], stories)]
+    return np.unique(np.concatenate([rows[rows >= 0], told])).astype(np.intp)
 
 
 def placement(
@@ -253,18 +265,23 @@ def placement(
     pinned: dict[int, int] = {}
     must: set[int] = set()
     for rule in sorted(rules, key=lambda one: (one.row.starts_at, one.row.id), reverse=True):
-        found = np.flatnonzero(rule.matches(index, rows)) if rule.row.kind not in ("block", "embargo") else ()
-        if not len(found):
+        if rule.row.kind in ("block", "embargo"):
             continue
-        best = max(found, key=lambda i: (float(S_total[i]), int(index.columns.published_at_us[rows[i]])))
-        if rule.row.kind == "pin":
-            pinned.setdefault(int(best), rule.row.slot or 1)
-        elif rule.row.kind == "must_show":
-            if index.columns.id[rows[best]] not in seen:
-                must.add(int(best))
-        else:
+        found = np.flatnonzero(rule.matches(index, rows))
+        if rule.row.kind in ("boost", "bury"):
             adjust[found] += rule.row.strength if rule.row.kind == "boost" else -rule.row.strength
+        elif len(found):
+            best = _best(found, S_total, index.columns.published_at_us[rows[found]])
+            if rule.row.kind == "pin":
+                pinned.setdefault(best, rule.row.slot or 1)
+            elif index.columns.id[rows[best]] not in seen:
+                must.add(best)
     return Placement(adjust, pinned, frozenset(must - set(pinned)))
+
+
+def _best(found: NDArray[np.intp], total: np.ndarray, published_at_us: IntArray) -> int:
+    """The candidate of the greatest score, the newest of equals, the first of those."""
+    return int(found[np.lexsort((-published_at_us, -total[found]))[0]])
 
 
 def _value(row: RuleRow, article_ids: Mapping[str, int], source_ids: Mapping[str, int]) -> int | str | None:

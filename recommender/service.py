@@ -2,35 +2,41 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from threading import Event, Lock, Thread
+from time import monotonic
 from uuid import uuid4
-
-import numpy as np
 
 from data.clock import Clock, micros
 from data.errors import NotFound
 from data.settings import Settings
 from data.store import Store
-from data.values import Histories, ReaderRow
-from data.wire import EVENT_KINDS
+from data.values import ReaderRow, ServedPage
 from recommender import for_you as listing
+from recommender import slates
 from recommender.answers import RelatedList, Shown, Slate, for_you_cards, related_cards
 from recommender.beside import Beside
 from recommender.explain import Asked, TitlesOf, explain
 from recommender.follow import Follower, Progress
-from recommender.for_you import Ask
+from recommender.for_you import Ask, Ranked
 from recommender.index_files import Stamp
+from recommender.observe import Observer
 from recommender.related import heading, related
 from recommender.rules import Choices
 from recommender.shelf import Shelf
+from recommender.slates import Cursors, Kept
 from recommender.snapshot import NOBODY, OPTIONS, SURFACES, WEIGHTS, ReaderView, Snapshot
 from recommender.why import Explanation
+from recommender.writer import Writer
 
 log = logging.getLogger(__name__)
 READS = 200
 IMPRESSIONS = 400
+
+
+class Behind(NotFound):
+    """The article is known, but this process has not taken it in yet."""
 
 
 class Service:
@@ -38,8 +44,12 @@ class Service:
 
     def __init__(self, store: Store, settings: Settings, clock: Clock, progress: Progress | None = None) -> None:
         self.store, self.settings, self.clock = store, settings, clock
+        self.observer = Observer()
+        self.writer = Writer(store, clock, self)
         self._follower = Follower(store, progress, keep=settings.index_dir)
         self._shelf = Shelf(store)
+        self.followed_at = float("-inf")  # of `monotonic`
+        self._newest = 0  # the largest article number taken in
         self._turn = Lock()
         self._stopping = Event()
         self._thread: Thread | None = None
@@ -57,7 +67,31 @@ class Service:
     def refresh(self) -> bool:
         """Take in every row committed by now; whether anything changed. Cheap when nothing did."""
         with self._turn:
-            return self._follower.follow(self.clock.now())
+            batch = self._follower.batch
+            changed = self._follower.follow(self.clock.now())
+            self.followed_at = monotonic()
+            self.observer.followed(len(self.snapshot.index))
+            if changed:
+                self._tell_lag(batch)
+            return changed
+
+    @property
+    def behind_s(self) -> float:
+        """Seconds since the rows were last looked through to the end."""
+        return monotonic() - self.followed_at
+
+    def _tell_lag(self, batch: int) -> None:
+        """How long ago what was just taken in had been received; nothing is told of the first load."""
+        now_us = micros(self.clock.now())
+        fresh = self.store.received_after(self._newest) if self._newest else []
+        for _, received_us in fresh:
+            self.observer.visible("article", (now_us - received_us) / 1e6)
+        ids = self.snapshot.index.columns.id
+        self._newest = max(self._newest, int(ids.max(initial=0)))
+        if 0 < batch < self._follower.batch:  # of the new batches the one that waited longest
+            received = self.store.received_in(batch + 1)
+            if received is not None:
+                self.observer.visible("event", (now_us - received) / 1e6)
 
     def start(self) -> None:
         """Load everything, then follow the rows in the background every `settings.refresh_s`.
@@ -65,13 +99,16 @@ class Service:
         Slow work on the index goes on beside; the index is kept in `settings.index_dir` for the next start.
         """
         self.refresh()
+        self._warm()
         self._follower.beside = Beside()
+        self.writer.start()
         self._stopping.clear()
         self._thread = Thread(target=self._run, name="newsbell-follow", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop following and keep the index; answers go on from the last snapshot."""
+        """Write what waits, stop following and keep the index; answers go on from the last snapshot."""
+        self.writer.stop()
         self._stopping.set()
         if self._thread:
             self._thread.join()
@@ -81,9 +118,15 @@ class Service:
     def _run(self) -> None:
         while not self._stopping.wait(self.settings.refresh_s):
             try:
-                self.refresh()
+                if self.refresh():
+                    self._warm()
             except Exception:
                 log.exception("could not follow the database; trying again")  # answers go on from what we have
+
+    def _warm(self) -> None:
+        """Lay out the window for what changed, so that no reader's list waits for it."""
+        snapshot, at_us = self.snapshot, micros(self.clock.now())
+        listing.for_you(snapshot, NOBODY, self._ask(1, None, None, ()), at_us=at_us)
 
     def related(
         self,
@@ -94,18 +137,28 @@ class Service:
         at: datetime | None = None,
         language: str | None = None,
         explain: bool = False,
+        wait: bool = True,
     ) -> RelatedList:
-        """What to read after an article; NotFound if nobody knows it or it was taken back."""
+        """What to read after an article; NotFound if nobody knows it or it was taken back.
+
+        One that this process has not taken in yet is taken in first, which may last; without `wait` raises Behind.
+        """
         article = self._shelf.article(key)
         if article.retracted_at is not None:
             raise NotFound(f"article {key!r} was retracted; nothing is shown beside it")
-        row = self._row(article.id)
+        row = self._row(article.id, wait=wait)
         snapshot, at_us = self.snapshot, micros(at or self.clock.now())
         view, language_of_reader = self._view(reader, at) if reader else (NOBODY, "")
         found = related(snapshot, row, view, Ask(limit=limit, language=language), at_us=at_us)
         shown = Shown(at_us, language_of_reader or language or article.language, explain)
         cards = related_cards(self._shelf, snapshot, row, found, limit, shown)
-        return RelatedList(_served_id(), heading(found.fallback, article.category), cards)
+        self.observer.listed("related", len(found.ranked.rows))
+        served_id, places = _served_id(), min(limit, found.ranked.served)
+        ids = _ids(snapshot, found.ranked, places)
+        self._note(
+            ServedPage(served_id, "related", view.id or None, article.id, shown.at, 0, ids, self._version("related"))
+        )
+        return RelatedList(served_id, heading(found.fallback, article.category), cards)
 
     def for_you(
         self,
@@ -117,15 +170,72 @@ class Service:
         exclude: Sequence[str] = (),
         explain: bool = False,
         at: datetime | None = None,
+        cursor: str | None = None,
+        wait: bool = True,
     ) -> Slate:
-        """A reader's list; a reader never seen gets the newcomers'."""
-        snapshot, at_us = self.snapshot, micros(at or self.clock.now())
+        """A reader's list; a reader never seen gets the newcomers'. `cursor` continues one, with the same filters.
+
+        Continuing a list that holds what this process has not taken in yet takes it in first; without `wait` raises
+        Behind.
+        """
+        owner = slates.whose(key, category, language)
         view, spoken = self._view(key, at)
+        if cursor:
+            slate, ask = self._kept(cursor, owner, wait=wait), self._ask(limit, None, None, exclude)
+            return self._continued(slate, view, ask, spoken or language, explain)
+        snapshot, at_us = self.snapshot, micros(at or self.clock.now())
         ask = self._ask(limit, category, language, exclude)
         ranked = listing.for_you(snapshot, view, ask, at_us=at_us, language=spoken)
+        self.observer.listed("for_you", len(ranked.rows), is_cold=not len(view.history.at_us))
+        slate = Kept(_served_id(), at_us, owner, 0, slates.order_of(snapshot.index, ranked, limit))
+        count = min(limit, ranked.served)
         shown = Shown(at_us, spoken or language or "en", explain)
-        places = range(min(ask.limit, ranked.served))
-        return Slate(_served_id(), for_you_cards(self._shelf, snapshot, view, ranked, places, shown))
+        return self._page(slate, slate.after(count), snapshot, view, ranked, count, shown)
+
+    def _kept(self, cursor: str, owner: bytes, *, wait: bool) -> Kept:
+        slate = self._cursors.read(cursor, owner, micros(self.clock.now()))
+        if (self.snapshot.index.rows_of(slate.ids) < 0).any():  # another process knew an article that we do not yet
+            if not wait:
+                raise Behind("this part of the list is not indexed yet; try again in a moment")
+            self.refresh()
+        return slate
+
+    def _continued(self, slate: Kept, view: ReaderView, ask: Ask, language: str | None, explain: bool) -> Slate:
+        """The next page of a kept slate: the articles it was decided to hold, whatever arrived since."""
+        now_us = micros(self.clock.now())
+        snapshot = self.snapshot
+        ranked, places = slates.still(snapshot, view, slate, ask.exclude, now_us)
+        count = min(ask.limit, len(places))
+        rest = slate.after(places[count - 1] + 1) if count < len(places) else None
+        return self._page(slate, rest, snapshot, view, ranked, count, Shown(now_us, language or "en", explain))
+
+    def _page(
+        self,
+        slate: Kept,
+        rest: Kept | None,
+        snapshot: Snapshot,
+        view: ReaderView,
+        ranked: Ranked,
+        count: int,
+        shown: Shown,
+    ) -> Slate:
+        """The first `count` of a ranking as a page of the slate, logged; `rest` is what `next` continues with."""
+        cards = for_you_cards(self._shelf, snapshot, view, ranked, range(count), shown)
+        ids, version = _ids(snapshot, ranked, count), self._version("for_you")
+        page = ServedPage(slate.served_id, "for_you", view.id or None, None, shown.at, slate.offset, ids, version)
+        self._note(page)
+        return Slate(slate.served_id, cards, self._cursors.write(rest) if rest else None)
+
+    def _note(self, page: ServedPage) -> None:
+        if page.article_ids:
+            self.writer.note(page)
+
+    def _version(self, surface: str) -> int:
+        return self.snapshot.version_of(surface)
+
+    @cached_property
+    def _cursors(self) -> Cursors:
+        return Cursors(self.store.secret("cursor"))
 
     def why(
         self, reader: str, article: str, surface: str = "for_you", limit: int = 20, at: datetime | None = None
@@ -143,23 +253,22 @@ class Service:
         window_h = options.window_h or self.settings.window_days * 24
         return Ask(limit=limit, category=category, language=language, exclude=ids, window_h=window_h)
 
-    def _row(self, article_id: int) -> int:
+    def _row(self, article_id: int, *, wait: bool) -> int:
         row = self.snapshot.index.row_of(article_id)
-        if row < 0:  # committed a moment ago, here or elsewhere
+        if row < 0 and wait:  # committed a moment ago, here or elsewhere
             self.refresh()
             row = self.snapshot.index.row_of(article_id)
         if row < 0:
-            raise NotFound("the article is not indexed yet; try again in a moment")
+            raise Behind("the article is not indexed yet; try again in a moment")
         return row
 
     def _view(self, key: str, at: datetime | None) -> tuple[ReaderView, str]:
         """The reader as ranking sees one at `at`, and the language chosen ("" if unknown)."""
-        row = self.store.reader(key)
-        if row is None:
+        state = self.store.reader_state(key, reads=READS, impressions=IMPRESSIONS, until=at)
+        if state is None:
             return NOBODY, ""
-        history = self.store.histories([row.id], limit=READS, until=at)
-        shown = self.store.histories([row.id], limit=IMPRESSIONS, until=at, impressions=True)
-        return ReaderView(self._choices(row), history, _impressions(shown), row.id), row.language
+        row = state.row
+        return ReaderView(self._choices(row), state.reads, state.impressions, row.id), row.language
 
     def _choices(self, row: ReaderRow) -> Choices:
         sources = {source.key: number for number, source in self.snapshot.sources.items()} if row.muted_sources else {}
@@ -180,17 +289,9 @@ class _Titles(TitlesOf):
         return {number: (one.key, one.title) for number, one in self.shelf.articles(ids).items()}
 
 
-def _impressions(history: Histories) -> Histories:
-    """Only what was shown, of one reader's history."""
-    shown = history.kind == EVENT_KINDS.index("impression")
-    return replace(
-        history,
-        indptr=np.array([0, int(shown.sum())], np.int64),
-        article_id=history.article_id[shown],
-        at_us=history.at_us[shown],
-        kind=history.kind[shown],
-        dwell_s=history.dwell_s[shown],
-    )
+def _ids(snapshot: Snapshot, ranked: Ranked, count: int) -> tuple[int, ...]:
+    """The numbers of the first `count` articles of a ranking."""
+    return tuple(snapshot.index.columns.id[ranked.rows[ranked.order[:count]]].tolist())
 
 
 def _served_id() -> str:

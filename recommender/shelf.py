@@ -6,11 +6,11 @@ from threading import Lock
 from data.store import Store
 from data.values import ArticleRow
 
-MOST = 5_000
+MOST = 20_000
 
 
 class Shelf:
-    """Rows of articles from the store, fetched once for every change number.
+    """Rows of articles from the store, fetched once for every change of them.
 
     Each answer asks the store for that number, so what was retracted or changed by anybody is never shown from here.
     Safe to use from several threads.
@@ -42,7 +42,13 @@ class Shelf:
     def _held(self) -> tuple[dict[int, ArticleRow], dict[str, int]]:
         """What is on the shelf; both are replaced, never emptied, so that a slow answer keeps what it began with."""
         rev = self._store.article_rev()
-        with self._lock:
-            if rev != self._rev or len(self._articles) > MOST:
-                self._rev, self._articles, self._ids = rev, {}, {}
-            return self._articles, self._ids
+        if rev != self._rev:
+            changed = self._store.changed_articles(self._rev) if self._articles else ()
+            with self._lock:
+                gone = set(changed)
+                kept = {number: row for number, row in self._articles.items() if number not in gone}
+                self._rev, self._articles, self._ids = rev, kept, dict(self._ids)
+        if len(self._articles) > MOST:
+            with self._lock:
+                self._articles, self._ids = {}, {}
+        return self._articles, self._ids

@@ -14,6 +14,7 @@ from recommender.popularity import Popularity
 from recommender.profile import Profiles
 from recommender.ranking import Options
 from recommender.rules import Choices, DeskRule
+from recommender.window import Windows
 
 SURFACES = ("for_you", "related", "push")
 # Set by hand, after what readers' clicks taught elsewhere (popularity, text and freshness carry most); each sums to 1.
@@ -47,6 +48,7 @@ class Snapshot:
     sources: Mapping[int, SourceRow] = field(default_factory=dict)
     weights: Mapping[str, WeightRow] = field(default_factory=dict)
     rules: Mapping[str, tuple[DeskRule, ...]] = field(default_factory=dict)
+    windows: Windows = field(default_factory=Windows, compare=False, repr=False)  # kept from snapshot to snapshot
 
     def weights_of(self, surface: str) -> Mapping[str, float]:
         """The live weights of a surface; the built-in ones before any were published."""
@@ -128,21 +130,26 @@ def followed(index: ArticleIndex, rows: Rows, choices: Choices) -> FloatArray:
     """1 for candidates of a topic, category or story the reader follows (rows,)."""
     found = np.isin(index.columns.story_id[rows], choices.followed_stories)
     for topic in choices.followed_topics:
-        found |= index.topic_mask(topic)[rows]
+        found |= index.of_topic(topic, rows)
     return found.astype(np.float32)
 
 
 def trust(snapshot: Snapshot, rows: Rows) -> FloatArray:
     """The desk's trust in each candidate's outlet, 0.5 where there is none (rows,)."""
-    wanted, (ids, values) = snapshot.index.columns.source_id[rows], snapshot.trusts
+    return trust_in(snapshot, snapshot.index.columns.source_id[rows])
+
+
+def trust_in(snapshot: Snapshot, source_ids: IntArray) -> FloatArray:
+    """The desk's trust in these outlets, 0.5 in unknown ones."""
+    ids, values = snapshot.trusts
     if not len(ids):
-        return np.full(len(rows), 0.5, np.float32)
-    place = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
-    return np.where(ids[place] == wanted, values[place], np.float32(0.5))
+        return np.full(len(source_ids), 0.5, np.float32)
+    place = np.minimum(np.searchsorted(ids, source_ids), len(ids) - 1)
+    return np.where(ids[place] == source_ids, values[place], np.float32(0.5))
 
 
 def spoken(index: ArticleIndex, profiles: Profiles, language: str) -> tuple[str, ...]:
     """The languages of the one reader: the chosen one, and any in which a fifth of the reads are; () if unknown."""
-    weight = np.bincount(index.columns.language[profiles.reads.indices], profiles.reads.data, len(index.languages))
+    weight = np.bincount(index.columns.language[profiles.rows], profiles.weights, len(index.languages))
     used = [index.languages.name(int(one)) for one in np.flatnonzero(weight > 0.2 * max(weight.sum(), 1e-9))]
     return tuple(dict.fromkeys([base(language), *used])) if language else tuple(used)

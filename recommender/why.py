@@ -3,14 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import log2
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.values import FloatArray
 from recommender.for_you import Ranked
-from recommender.index import ArticleIndex
+from recommender.index import ArticleIndex, Rows
+from recommender.packed import Packed
 from recommender.signals import HOUR_US, SIGNALS
-from recommender.snapshot import ReaderView, Snapshot, followed
+from recommender.snapshot import ReaderView, Snapshot
+from recommender.window import NEVER, NO_ROWS, Window
 
 CLOSE = 0.2  # cosine from which a read explains a recommendation
 SHARED_TERMS = 6
@@ -91,19 +95,23 @@ def parts_of(values: FloatArray, weights: Mapping[str, float]) -> tuple[SignalPa
     return tuple(SignalPart(name, value, weight, value * weight) for name, value, weight in pairs)
 
 
-def nearest_reads(index: ArticleIndex, ranked: Ranked, rows: Sequence[int]) -> list[Near]:
+def nearest_reads(index: ArticleIndex, ranked: Ranked, rows: Sequence[int] | Rows) -> list[Near]:
     """For each row, the reader's reads by likeness (only those that say something)."""
-    read = ranked.profiles.reads.indices
-    if not len(read) or not len(rows):
-        return [Near(np.zeros(0, np.intp), np.zeros(0, np.float32)) for _ in rows]
-    cosines = index.cosines_among(np.concatenate([np.asarray(rows, np.intp), read]))
-    found = []
-    for place in range(len(rows)):
-        one = cosines(place)[len(rows) :]
-        order = np.argsort(-one, kind="stable")
-        order = order[one[order] >= CLOSE]
-        found.append(Near(read[order], one[order]))
-    return found
+    read, wanted = ranked.profiles.rows, np.asarray(rows, np.intp)
+    if not len(read) or not len(wanted):
+        return [Near(NO_ROWS, np.zeros(0, np.float32)) for _ in wanted]
+    both = np.concatenate([wanted, read])
+    if ranked.window is not None:
+        packed, _, slots = ranked.window.packed(both)
+    else:
+        packed, slots = Packed.of(index.vectors(both)), np.arange(len(both))
+    cosine = packed.among(slots[: len(wanted)], slots[len(wanted) :])
+    one, place = np.nonzero(cosine >= CLOSE)
+    close = cosine[one, place]
+    order = np.lexsort((-close, one))
+    ends = np.cumsum(np.bincount(one, minlength=len(wanted))).tolist()
+    found, close = read[place[order]], close[order]
+    return [Near(found[start:end], close[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def shared_terms(index: ArticleIndex, one: int, other: int) -> tuple[str, ...]:
@@ -200,36 +208,71 @@ def facts_of(
     snapshot: Snapshot, reader: ReaderView, ranked: Ranked, place: int, near: Near, *, at_us: int, surface: str
 ) -> Facts:
     """The facts of the candidate at a place (from 0) of `ranked.order`."""
-    index, one = snapshot.index, int(ranked.order[place])
-    row = int(ranked.rows[one])
-    values = dict(zip(SIGNALS, map(float, ranked.S[one]), strict=True))
-    return Facts(
-        near=near,
-        age_h=max(at_us - int(index.columns.published_at_us[row]), 0) / HOUR_US,
-        sources=_sources(values["story_size"]),
-        values=values,
-        weights=snapshot.weights_of(surface),
-        topic=_followed_topic(index, row, reader),
-        held=ranked.result.held.get(one, ""),
-        last_read_h=_since_read(index, reader, near, at_us),
-    )
+    return facts_of_some(snapshot, reader, ranked, ranked.order[place : place + 1], [near], at_us, surface)[0]
+
+
+def facts_of_some(
+    snapshot: Snapshot,
+    reader: ReaderView,
+    ranked: Ranked,
+    chosen: NDArray[np.intp],
+    near: Sequence[Near],
+    at_us: int,
+    surface: str,
+) -> list[Facts]:
+    """The facts of some candidates, with the reads near each."""
+    index, rows = snapshot.index, ranked.rows[chosen]
+    weights = snapshot.weights_of(surface)
+    age_h = (np.maximum(at_us - index.columns.published_at_us[rows], 0) / HOUR_US).tolist()
+    S = ranked.signals_of(chosen)
+    sizes = S[:, SIGNALS.index("story_size")].tolist()
+    topics = _followed_topics(index, ranked, rows, reader)
+    since = _since_read(index, reader, near, at_us)
+    return [
+        Facts(
+            near=near[i],
+            age_h=age_h[i],
+            sources=_sources(sizes[i]),
+            values=dict(zip(SIGNALS, values, strict=True)),
+            weights=weights,
+            topic=topics[i],
+            held=ranked.result.held.get(one, ""),
+            last_read_h=since[i],
+        )
+        for i, (one, values) in enumerate(zip(chosen.tolist(), S.tolist(), strict=True))
+    ]
 
 
 def _sources(size: float) -> int:
     """The number of outlets behind a story_size signal: its inverse."""
-    return round(1.0 - 2.0 * float(np.log2(max(1.0 - size, 1e-6))))
+    return round(1.0 - 2.0 * log2(max(1.0 - size, 1e-6)))
 
 
-def _followed_topic(index: ArticleIndex, row: int, reader: ReaderView) -> str | None:
-    rows = np.array([row])
-    if not followed(index, rows, reader.choices)[0]:
-        return None
-    topics = [topic for topic in reader.choices.followed_topics if index.topic_mask(topic)[row]]
-    return topics[0] if topics else "this story"
+def _followed_topics(index: ArticleIndex, ranked: Ranked, rows: Rows, reader: ReaderView) -> list[str | None]:
+    """The first topic that the reader follows of each row, "this story" where it is the story."""
+    found: list[str | None] = [None] * len(rows)
+    if reader.choices.followed_stories:
+        own = np.isin(index.columns.story_id[rows], reader.choices.followed_stories)
+        found = ["this story" if one else None for one in own.tolist()]
+    for topic in reversed(reader.choices.followed_topics):
+        for place in np.flatnonzero(_of_topic(index, ranked.window, rows, topic)):
+            found[place] = topic
+    return found
 
 
-def _since_read(index: ArticleIndex, reader: ReaderView, near: Near, at_us: int) -> float | None:
-    if not len(near.rows):
-        return None
-    mine = reader.history.article_id == index.columns.id[near.rows[0]]
-    return float(at_us - int(reader.history.at_us[mine].max())) / HOUR_US if mine.any() else None
+def _of_topic(index: ArticleIndex, window: Window | None, rows: Rows, topic: str) -> NDArray[np.bool_]:
+    if window is None:
+        return index.of_topic(topic, rows)
+    return window.topic(topic)[np.searchsorted(window.rows, rows)]
+
+
+def _since_read(index: ArticleIndex, reader: ReaderView, near: Sequence[Near], at_us: int) -> list[float | None]:
+    """Hours since the nearest read of each, None where there is none."""
+    told = [place for place, one in enumerate(near) if len(one.rows)]
+    found: list[float | None] = [None] * len(near)
+    ids = index.columns.id[[near[place].rows[0] for place in told]]
+    mine = reader.history.article_id[:, None] == ids[None, :]
+    last_us = np.where(mine, reader.history.at_us[:, None], NEVER).max(axis=0, initial=NEVER)
+    for place, at in zip(told, last_us.tolist(), strict=True):
+        found[place] = (at_us - at) / HOUR_US if at > NEVER else None
+    return found

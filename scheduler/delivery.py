@@ -1,34 +1,40 @@
-"""claim -> recheck -> `sending` committed -> one send -> settle."""
+"""claim -> recheck -> `sending` committed -> one send -> settle, as one stream."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
 from data.alerts import Due, Outcome
+from data.campaigns import Campaigns
 from data.clock import Clock
 from data.errors import InvalidInput
 from data.outbox import Claim, Outbox
 from data.store import Store
 from recommender.push_recheck import recheck
-from scheduler.message import Outgoing, compose
+from scheduler.message import Composer, Outgoing
 from scheduler.sender import Sender
 
 log = logging.getLogger(__name__)
-LEASE_S = 120.0  # longer than a whole claim takes to send: 100 messages, 15 s at most each way, many in flight
+LEASE_S = 120.0  # longer than a claim takes to send: one second's worth, a wait for the canary, 15 s for an answer
 CLAIMED_AT_ONCE = 100
-SETTLED_AT_ONCE = 20  # what a kill can leave `unknown` although it was sent
+CLAIMED_MOST = 2_000
+SETTLED_AT_ONCE = 500  # what a kill can leave `unknown` although it was sent:
+SETTLE_EVERY_S = 0.2  # so many, or what ended within this time
+QUICK_S, SLOW_S = 0.25, 0.5  # a claim gone in less is doubled, one that lasts longer is halved
 
 
 @dataclass
 class Drained:
-    """What a drain did."""
+    """What a drain did. `kept`: claimed and given back unsent, to go later."""
 
     sent: int = 0
     failed: int = 0
     gone: int = 0
     unknown: int = 0
+    kept: int = 0
     suppressed: int = 0
     expired: int = 0
 
@@ -49,7 +55,8 @@ class Drained:
 
     def note(self, outcome: Outcome) -> None:
         """Count how a send ended."""
-        setattr(self, outcome.state, getattr(self, outcome.state) + 1)
+        name = "kept" if outcome.state == "ready" else outcome.state
+        setattr(self, name, getattr(self, name) + 1)
 
 
 @dataclass
@@ -61,63 +68,117 @@ class Deliverer:
     clock: Clock
     claimed_at_once: int = CLAIMED_AT_ONCE
     settled_at_once: int = SETTLED_AT_ONCE
+    settle_every_s: float = SETTLE_EVERY_S
     lease_s: float = LEASE_S
     is_stopping: Callable[[], bool] = field(default=lambda: False)
+    composer: Composer = field(default_factory=Composer)
 
     def __post_init__(self) -> None:
-        self.outbox = Outbox(self.store)
+        self.outbox, self.campaigns = Outbox(self.store), Campaigns(self.store)
+        self.held: dict[str, datetime] = {}  # app -> when it may be sent to again
 
     def drain(self, *, fence: int | None = None) -> Drained:
-        """Send everything that is due now, claim by claim, until nothing is left or it is asked to stop."""
+        """Send everything that is due now, until nothing is left or it is asked to stop."""
         drained, now = Drained(), self.clock.now()
         if not self.outbox.is_due(now):
             return drained
         drained.expired += self.outbox.expire(now)
         self.outbox.release(now)
-        while not self.is_stopping():
-            claim = self.claim(fence)
-            drained.add(claim)
-            if not (claim.due or claim.suppressed or claim.expired):
-                break
-            self._send(claim, drained)
+        flow = _Flow(self, drained, fence)
+        try:
+            for message, outcome in self.sender.send(flow.messages()):
+                flow.end(message.due, outcome)
+        finally:
+            flow.settle()
+        if flow.error is not None:
+            raise flow.error
         if any(vars(drained).values()):
             log.info("drained: %s", drained.sentence())
         return drained
 
-    def claim(self, fence: int | None) -> Claim:
+    def claim(self, limit: int, fence: int | None) -> Claim:
         """Take the next deliveries, each judged again by what is true now."""
         now = self.clock.now()
+        self.held = {app: until for app, until in self.held.items() if until > now}
         judge = partial(recheck, rules=self.store.rules(now))
-        return self.outbox.claim(now, limit=self.claimed_at_once, lease_s=self.lease_s, recheck=judge, fence=fence)
+        return self.outbox.claim(
+            now, limit=limit, lease_s=self.lease_s, recheck=judge, fence=fence, without_apps=self.held
+        )
 
-    def _send(self, claim: Claim, drained: Drained) -> None:
-        done: list[tuple[Due, Outcome]] = []
+
+class _Flow:
+    """One drain: claims when the sender asks for more, settles what it reports."""
+
+    def __init__(self, deliverer: Deliverer, drained: Drained, fence: int | None) -> None:
+        self.deliverer, self.drained, self.fence = deliverer, drained, fence
+        self.ended: list[tuple[Due, Outcome]] = []
+        self.settled_s = time.monotonic()
+        self.alarms: set[tuple[str, str]] = set()
+        self.error: Exception | None = None
+
+    def messages(self) -> Iterator[Outgoing]:
+        """Claimed messages, claim by claim: each about half a second's worth, so that a stop is obeyed soon.
+
+        An error ends them and is raised when what is under way has ended.
+        """
+        size = self.deliverer.claimed_at_once
         try:
-            for due, outcome in self._outcomes(claim):
-                drained.note(outcome)
-                done.append((due, outcome))
-                if len(done) >= self.settled_at_once:
-                    self.outbox.settle(done, self.clock.now())
-                    done = []
-        finally:
-            if done:
-                self.outbox.settle(done, self.clock.now())
+            while not self.deliverer.is_stopping():
+                claim = self.deliverer.claim(size, self.fence)
+                self.drained.add(claim)
+                if not (claim.due or claim.suppressed or claim.expired):
+                    return
+                started_s = time.monotonic()
+                yield from self._composed(claim)
+                size = self._next_size(size, time.monotonic() - started_s)
+        except Exception as error:
+            self.error = error
 
-    def _outcomes(self, claim: Claim) -> Iterator[tuple[Due, Outcome]]:
-        ready, now = [], self.clock.now()
+    def end(self, due: Due, outcome: Outcome) -> None:
+        """A send ended."""
+        self.drained.note(outcome)
+        self.ended.append((due, outcome))
+        if outcome.holds_app and outcome.retry_at is not None:
+            self.deliverer.held[due.app] = outcome.retry_at
+        if outcome.alarm:
+            self._alarm(due, outcome)
+        is_late = time.monotonic() - self.settled_s > self.deliverer.settle_every_s
+        if is_late or len(self.ended) >= self.deliverer.settled_at_once:
+            self.settle()
+
+    def settle(self) -> None:
+        """Write what ended."""
+        ended, self.ended = self.ended, []
+        if ended:
+            self.deliverer.outbox.settle(ended, self.deliverer.clock.now())
+        self.settled_s = time.monotonic()
+
+    def _composed(self, claim: Claim) -> Iterator[Outgoing]:
+        now, composer = self.deliverer.clock.now(), self.deliverer.composer
         for due in claim.due:
-            made = _composed(due, now)
-            if isinstance(made, Outcome):
-                yield due, made
+            if self.deliverer.is_stopping():
+                self.end(due, Outcome("ready", reason="the sender was stopped"))
+                continue
+            try:
+                made = composer.compose(due, now)
+            except InvalidInput as error:
+                log.warning("delivery %s cannot be composed: %s", due.key, error)
+                self.end(due, Outcome("failed", reason=str(error)))
             else:
-                ready.append(made)
-        for message, outcome in self.sender.send(ready):
-            yield message.due, outcome
+                yield made
 
+    def _next_size(self, size: int, took_s: float) -> int:
+        least = self.deliverer.claimed_at_once
+        if took_s < QUICK_S:
+            return min(max(CLAIMED_MOST, least), size * 2)
+        return max(least, size // 2) if took_s > SLOW_S else size
 
-def _composed(due: Due, now: datetime) -> Outgoing | Outcome:
-    try:
-        return compose(due, now)
-    except InvalidInput as error:
-        log.warning("delivery %s cannot be composed: %s", due.key, error)
-        return Outcome("failed", reason=str(error))
+    def _alarm(self, due: Due, outcome: Outcome) -> None:
+        """Tell the operator once, and pause the campaign if it must stop."""
+        told = (due.campaign_key, outcome.alarm)
+        if told in self.alarms:
+            return
+        self.alarms.add(told)
+        log.error("%s: %s", due.campaign_key, outcome.alarm)
+        now = self.deliverer.clock.now()
+        self.deliverer.campaigns.raise_alarm(due.campaign_key, outcome.alarm, now=now, pauses=outcome.stops)

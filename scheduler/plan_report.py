@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from data.alerts import CampaignRow, NewDelivery
-from data.clock import instant
-from data.values import DeviceRow, IntArray, ReaderRow
+from data.clock import instant, micros
+from data.values import DeviceRow, IntArray, ReaderColumns
 from recommender.push import Candidates, Verdict, Verdicts
 from recommender.signals import SIGNALS
 from scheduler import slots
@@ -48,11 +48,13 @@ class Run:
     keeps_all: bool = False  # every reader's ending is kept, not only examples
     fence: int | None = None
 
-    def send_at(self, reader: ReaderRow) -> datetime:
-        """When the reader's message would leave."""
-        slot = self.slots[reader.zone]
-        at = slot.at + slots.jitter(self.campaign, slot.key, reader.key)
-        return at if self.at_slot else max(at, self.now + timedelta(seconds=self.campaign.hold_s))
+    def send_at_us(self, readers: ReaderColumns) -> IntArray:
+        """When each reader's message would leave, microseconds UTC (n,)."""
+        due = [self.slots[name] for name in readers.zones]
+        at_us = np.array([*(micros(slot.at) for slot in due), 0], np.int64)[readers.zone]
+        at_us += slots.jitters_us(self.campaign, [slot.key for slot in due], readers.zone, readers.key)
+        soonest_us = micros(self.now + timedelta(seconds=self.campaign.hold_s))
+        return at_us if self.at_slot else np.maximum(at_us, soonest_us)
 
 
 @dataclass(frozen=True)
@@ -61,17 +63,17 @@ class Judged:
 
     run: Run
     candidates: Candidates
-    readers: Sequence[ReaderRow]
+    readers: ReaderColumns
     send_at_us: IntArray
     verdicts: Verdicts
 
     def ending(self, row: int) -> Ending:
         """One reader's end, for people to read."""
-        chosen, reader = int(self.verdicts.chosen[row]), self.readers[row]
+        chosen, zone = int(self.verdicts.chosen[row]), self.readers.zone_of(row)
         return Ending(
-            reader=reader.key,
-            zone=reader.zone,
-            slot=self.run.slots[reader.zone].key,
+            reader=self.readers.key[row],
+            zone=zone,
+            slot=self.run.slots[zone].key,
             verdict=Verdict(int(self.verdicts.verdict[row])).name,
             send_at=instant(int(self.send_at_us[row])),
             article_id=int(self.candidates.article_id[chosen]) if chosen >= 0 else 0,
@@ -79,16 +81,24 @@ class Judged:
             parts=_parts(self.verdicts, row) if chosen >= 0 else {},
         )
 
+    def rows_to_tell(self, told: Mapping[str, int]) -> list[int]:
+        """All rows if all are kept; else of each verdict the first ones, up to EXAMPLES with those `told` before."""
+        verdict = self.verdicts.verdict
+        if self.run.keeps_all:
+            return list(range(len(verdict)))
+        rows = [np.flatnonzero(verdict == one)[: max(EXAMPLES - told.get(one.name, 0), 0)] for one in Verdict]
+        return sorted(int(row) for mine in rows for row in mine)
+
     def deliveries(self, devices: Mapping[int, Sequence[DeviceRow]]) -> Iterator[NewDelivery]:
         """A message for every device of every reader who gets an alert."""
         for row in np.flatnonzero(self.verdicts.verdict == Verdict.SEND).tolist():
-            reader, chosen = self.readers[row], int(self.verdicts.chosen[row])
+            reader_id, chosen = int(self.readers.id[row]), int(self.verdicts.chosen[row])
             story, at = int(self.candidates.story_id[chosen]), instant(int(self.send_at_us[row]))
-            slot = self.run.slots[reader.zone].key
-            for device in devices[reader.id]:
+            slot = self.run.slots[self.readers.zone_of(row)].key
+            for device in devices[reader_id]:
                 yield NewDelivery(
                     key=_key(self.run.campaign, slot, device),
-                    reader_id=reader.id,
+                    reader_id=reader_id,
                     device_id=device.id,
                     article_id=int(self.candidates.article_id[chosen]),
                     story_id=story if story > 0 else None,
@@ -118,11 +128,8 @@ class Report:
         numbers, counts = np.unique(judged.verdicts.verdict, return_counts=True)
         self.funnel.update({Verdict(int(one)).name: int(many) for one, many in zip(numbers, counts, strict=True)})
         seen = Counter(one.verdict for one in self.endings)
-        for row, number in enumerate(judged.verdicts.verdict.tolist()):
-            name = Verdict(number).name
-            if judged.run.keeps_all or seen[name] < EXAMPLES:
-                seen[name] += 1
-                self.endings.append(judged.ending(row))
+        for row in judged.rows_to_tell(seen):
+            self.endings.append(judged.ending(row))
 
     def examples(self) -> list[Ending]:
         """The first few readers of every verdict, in the order of verdicts."""

@@ -1,7 +1,8 @@
 """Planning a campaign: readers are streamed in blocks, judged by `recommender.push`, and written to the outbox."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+import secrets
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -11,23 +12,28 @@ from data.campaigns import Campaigns
 from data.clock import instant, micros
 from data.outbox import DAY, Outbox
 from data.store import Store
-from data.values import DeviceRow, IntArray, ReaderRow
-from recommender import push, push_view
-from recommender.push import Policy
-from recommender.push_view import Pool
+from data.values import DeviceRow, IntArray, ReaderColumns
+from recommender import push_pool
+from recommender.push import Block, Policy
+from recommender.push_pool import Pool
+from recommender.push_reads import IndexArchive
+from recommender.push_scale import Brief, PackedArchive, forget, judge
+from recommender.scale import InProcess, mapper
 from recommender.snapshot import Snapshot
 from scheduler import slots
 from scheduler.plan_report import MISSED, PLANNED_BEFORE, Judged, Report, Run, example
 
-PAGE = 2_000  # readers judged at once: with 1,000 candidates some 30 MB
+PAGE = 20_000  # readers read and judged at once: with 40 reads each some 60 MB
 Progress = Callable[[int], None]
 
 
 class Planner:
     """Plans campaigns against a snapshot of the news."""
 
-    def __init__(self, store: Store, snapshot: Callable[[], Snapshot], *, page: int = PAGE) -> None:
-        self.store, self.snapshot, self.page = store, snapshot, page
+    def __init__(
+        self, store: Store, snapshot: Callable[[], Snapshot], *, page: int = PAGE, dask: str | None = None
+    ) -> None:
+        self.store, self.snapshot, self.page, self.dask = store, snapshot, page, dask
         self.campaigns, self.outbox = Campaigns(store), Outbox(store)
 
     def tick(self, campaign: CampaignRow, now: datetime, *, fence: int | None = None) -> Report | None:
@@ -84,10 +90,11 @@ class Planner:
                 weight_version=snapshot.version_of("push"),
                 fence=run.fence,
             )
-        for readers in self._pages(run, report):
-            self._judge(run, report, snapshot, found, readers)
+        for judged, devices in self._judged(run, report, snapshot, found):
+            report.note(judged)
+            self._write(run, report, judged, devices)
             if progress:
-                progress(len(readers))
+                progress(len(judged.readers))
         if report.plan_id is not None:
             examples = [example(one) for one in report.examples()]
             self.outbox.finish_plan(report.plan_id, funnel=dict(report.funnel), examples=examples, fence=run.fence)
@@ -96,7 +103,7 @@ class Planner:
     def _pool(self, snapshot: Snapshot, run: Run) -> Pool:
         window = timedelta(hours=run.campaign.freshness_h)
         first_at = min((slot.at for slot in run.slots.values()), default=run.now) if run.at_slot else run.now
-        return push_view.pool(
+        return push_pool.pool(
             snapshot,
             at_us=micros(run.now),
             from_us=micros(min(first_at, run.now) - window),
@@ -105,41 +112,55 @@ class Planner:
             update_nos=self.outbox.update_nos(),
         )
 
-    def _pages(self, run: Run, report: Report) -> Iterator[list[ReaderRow]]:
+    def _pages(self, run: Run, report: Report) -> Iterator[ReaderColumns]:
         """The readers whose zone is due and whose slot is not in the outbox yet."""
         keys = {slot.key for slot in run.slots.values()}
-        for page in self.store.reader_pages(size=self.page):
-            due = [reader for reader in page if reader.zone in run.slots]
-            before = self.outbox.planned(run.campaign.id, [reader.id for reader in due], keys) if due else set()
-            fresh = [one for one in due if (one.id, run.slots[one.zone].key) not in before]
-            if len(fresh) < len(due):
-                report.funnel[PLANNED_BEFORE] += len(due) - len(fresh)
-            if fresh:
-                yield fresh
+        for page in self.store.reader_column_pages(run.slots, size=self.page):
+            due = page
+            before = self.outbox.planned(run.campaign.id, due.id.tolist(), keys)
+            slot_of = [run.slots[name].key for name in due.zones]
+            pairs = zip(due.id.tolist(), due.zone.tolist(), strict=True) if before else ()
+            known = np.array([(one, slot_of[zone]) in before for one, zone in pairs], bool)
+            if known.any():
+                report.funnel[PLANNED_BEFORE] += int(known.sum())
+                due = due.take(np.flatnonzero(~known))
+            if len(due):
+                yield due
 
-    def _judge(self, run: Run, report: Report, snapshot: Snapshot, found: Pool, readers: Sequence[ReaderRow]) -> None:
-        ids = [reader.id for reader in readers]
-        send_at_us = np.array([micros(run.send_at(reader)) for reader in readers], np.int64)
-        devices = self._devices(run.campaign, ids)
-        block = push_view.block(
-            snapshot,
-            readers,
+    def _judged(
+        self, run: Run, report: Report, snapshot: Snapshot, found: Pool
+    ) -> Iterator[tuple[Judged, Mapping[int, Sequence[DeviceRow]]]]:
+        """The readers block by block as they were judged, with their devices."""
+        waiting: deque[tuple[ReaderColumns, IntArray, Mapping[int, Sequence[DeviceRow]]]] = deque()
+
+        def blocks() -> Iterator[Block]:
+            for readers in self._pages(run, report):
+                send_at_us, devices = run.send_at_us(readers), self._devices(run.campaign, readers.id.tolist())
+                waiting.append((readers, send_at_us, devices))
+                yield self._block(run, readers, send_at_us, devices, found)
+
+        with mapper(self.dask) as over:
+            archive = IndexArchive(snapshot.index) if isinstance(over, InProcess) else PackedArchive.of(snapshot.index)
+            policy, weights = Policy.of(run.campaign.policy), snapshot.weights_of("push")
+            brief = Brief(archive, found, weights, micros(run.now), policy, run.campaign.bar, secrets.token_hex(8))
+            for verdicts in over.map(judge, brief, blocks()):
+                readers, send_at_us, devices = waiting.popleft()
+                yield Judged(run, found.candidates, readers, send_at_us, verdicts), devices
+        forget()
+
+    def _block(
+        self, run: Run, readers: ReaderColumns, send_at_us: IntArray, devices: Mapping[int, object], found: Pool
+    ) -> Block:
+        ids = readers.id.tolist()
+        return Block(
+            readers=readers,
             send_at_us=send_at_us,
             has_device=np.array([one in devices for one in ids], bool),
-            histories=self.store.histories(ids, until=run.now),
+            histories=self.store.history_columns(readers.id, until=run.now),
             told=self._told(ids, send_at_us, found),
         )
-        verdicts = push.plan(
-            block,
-            found.candidates,
-            policy=Policy.of(run.campaign.policy),
-            bar=run.campaign.bar,
-            weights=snapshot.weights_of("push"),
-            signals=push_view.signals_of(snapshot, found, block, micros(run.now)),
-            adjust=found.adjust,
-        )
-        judged = Judged(run, found.candidates, readers, send_at_us, verdicts)
-        report.note(judged)
+
+    def _write(self, run: Run, report: Report, judged: Judged, devices: Mapping[int, Sequence[DeviceRow]]) -> None:
         if report.plan_id is not None:
             made = list(judged.deliveries(devices))
             hold = run.campaign.hold_s > 0

@@ -91,11 +91,18 @@ def drain(
     from data.clock import SystemClock
     from data.settings import load_settings
     from scheduler.delivery import Deliverer, Drained
+    from scheduler.message import Composer
     from scheduler.sender import make_sender
+    from scheduler.template import read_look
 
     settings, clock, total = load_settings(), SystemClock(), Drained()
     with _stream(messages) as stream, open_store(settings) as store:
-        deliverer = Deliverer(store, make_sender(settings, stream, show_tokens=show_tokens), clock)
+        deliverer = Deliverer(
+            store,
+            make_sender(settings, stream, store=store, show_tokens=show_tokens),
+            clock,
+            composer=Composer(read_look(settings.fcm_look)),
+        )
         try:
             while True:
                 deliverer.outbox.recover(clock.now())
@@ -134,7 +141,7 @@ def work(
     with _stream(messages) as stream, open_store(settings) as store:
         ensure_default_campaigns(store, clock.now())
         service = Service(store, settings, clock)
-        sender = make_sender(settings, stream)
+        sender = make_sender(settings, stream, store=store)
         Runner(store, settings, clock, sender=sender, snapshot=_snapshots(service)).run_until_signal()
 
 
@@ -179,7 +186,7 @@ def _plan(
     found = Campaigns(store).get(campaign)
     from recommender.service import Service  # the news is read only for a campaign that exists
 
-    planner = Planner(store, _snapshots(Service(store, settings, FixedClock(now))))
+    planner = Planner(store, _snapshots(Service(store, settings, FixedClock(now))), dask=settings.dask)
     options = {"is_written": not dry_run, "keeps_all": everybody}
     if day is None and dry_run and not is_instant:
         day = day_ahead(found, now.date())

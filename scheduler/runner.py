@@ -27,8 +27,10 @@ from recommender.snapshot import Snapshot
 from scheduler.delivery import Deliverer
 from scheduler.desk_alerts import plan_alert
 from scheduler.jobs import Job, jobs
+from scheduler.message import Composer
 from scheduler.planning import Planner
 from scheduler.sender import Sender
+from scheduler.template import read_look
 
 log = logging.getLogger(__name__)
 LEASE_S = 15.0
@@ -52,8 +54,9 @@ class Runner:
         self.leases, self.commands = Leases(store), Commands(store)
         self.campaigns, self.outbox = Campaigns(store), Outbox(store)
         self.stopping = threading.Event()
-        self.planner = Planner(store, snapshot)
-        self.deliverer = Deliverer(store, sender, clock, is_stopping=self._must_stop)
+        self.planner = Planner(store, snapshot, dask=settings.dask)
+        composer = Composer(read_look(settings.fcm_look))
+        self.deliverer = Deliverer(store, sender, clock, is_stopping=self._must_stop, composer=composer)
         self.fence: int | None = None
         self._ticks: BackgroundScheduler | None = None
 

@@ -5,12 +5,15 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from data.alerts import Outcome
 from data.errors import InvalidSettings
 from data.settings import Settings
 from scheduler.message import Outgoing
+
+if TYPE_CHECKING:
+    from data.store import Store
 
 
 class Sender(Protocol):
@@ -54,10 +57,40 @@ def open_messages(path: Path) -> TextIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "w", encoding="utf-8")
 
 
-def make_sender(settings: Settings, stream: TextIO, *, show_tokens: bool = False) -> Sender:
-    """The sender the settings ask for; InvalidSettings for those this version does not have."""
-    if settings.sender != "log":
+def make_sender(
+    settings: Settings, stream: TextIO, *, store: "Store | None" = None, show_tokens: bool = False
+) -> Sender:
+    """The sender the settings ask for. With a store, all senders on it share each project's quota."""
+    if settings.sender == "log":
+        return LogSender(stream, show_tokens=show_tokens)
+    if settings.sender == "firebase":
+        from scheduler.firebase_sender import make_firebase_sender
+
+        return make_firebase_sender(settings)
+    return _fcm_sender(settings, store)
+
+
+def _fcm_sender(settings: Settings, store: "Store | None") -> Sender:
+    try:
+        from scheduler.fcm_transport import Transport
+    except ImportError as error:
         raise InvalidSettings(
-            f"NEWSBELL_SENDER={settings.sender}: this version does not send over the network; set NEWSBELL_SENDER=log"
-        )
-    return LogSender(stream, show_tokens=show_tokens)
+            f"NEWSBELL_SENDER=fcm needs pycurl ({error}); install it, or set NEWSBELL_SENDER=firebase"
+        ) from None
+    from data.paces import Paces
+    from scheduler.fcm import FcmSender
+    from scheduler.message import Composer
+    from scheduler.pace import Limits
+    from scheduler.pacer import Pacer
+    from scheduler.projects import projects
+    from scheduler.template import read_look
+
+    return FcmSender(
+        projects(settings),
+        Transport(connections=settings.fcm_connections, ca_file=settings.fcm_ca_file),
+        Pacer(
+            Limits(settings.fcm_per_minute, settings.fcm_share, settings.fcm_ramp_s),
+            Paces(store) if store is not None else None,
+        ),
+        composer=Composer(read_look(settings.fcm_look)),
+    )

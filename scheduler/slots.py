@@ -1,9 +1,12 @@
 """When a campaign is due: local wall times, in every zone readers live in."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
 
 from data.alerts import CampaignRow
 from data.clock import local_slot_at, zone
@@ -65,7 +68,20 @@ def day_ahead(campaign: CampaignRow, today: date) -> date:
 
 def jitter(campaign: CampaignRow, slot_key: str, reader_key: str) -> timedelta:
     """Seconds after the slot, 1 to `jitter_s`, the same whenever asked: phones do not all ring on the stroke."""
+    (found,) = jitters_us(campaign, [slot_key], np.zeros(1, np.int32), [reader_key]).tolist()
+    return timedelta(microseconds=found)
+
+
+def jitters_us(
+    campaign: CampaignRow, slot_keys: Sequence[str], slot_of: NDArray[np.int32], reader_keys: Sequence[str]
+) -> NDArray[np.int64]:
+    """The same of many readers (n,), in microseconds; `slot_of` (n,) are places in `slot_keys`."""
     if campaign.jitter_s <= 0:
-        return timedelta(0)
-    digest = blake2b(f"{campaign.key}\n{slot_key}\n{reader_key}".encode(), digest_size=8).digest()
-    return timedelta(seconds=1 + int.from_bytes(digest) % campaign.jitter_s)
+        return np.zeros(len(reader_keys), np.int64)
+    begun = [blake2b(f"{campaign.key}\n{key}\n".encode(), digest_size=8) for key in slot_keys]
+    seconds = np.empty(len(reader_keys), np.int64)
+    for row, (slot, key) in enumerate(zip(slot_of.tolist(), reader_keys, strict=True)):
+        made = begun[slot].copy()
+        made.update(key.encode())
+        seconds[row] = 1 + int.from_bytes(made.digest()) % campaign.jitter_s
+    return seconds * 1_000_000

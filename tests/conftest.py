@@ -1,6 +1,8 @@
 """Fixtures that every room uses: the real data, and an empty migrated store on SQLite and on PostgreSQL."""
 
 import itertools
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -79,6 +81,27 @@ def store(database_url: str) -> Iterator[Store]:
     """An empty migrated store; the test runs once on SQLite and once on PostgreSQL."""
     with Store.open(database_url) as opened:
         yield opened
+
+
+CLUSTER = """
+import sys
+from distributed import LocalCluster
+if __name__ == "__main__":
+    options = {"host": "127.0.0.1", "dashboard_address": None, "protocol": "tcp", "processes": False}
+    with LocalCluster(n_workers=2, threads_per_worker=1, **options) as cluster:
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="session")
+def dask_address() -> Iterator[str]:
+    """The scheduler of two Dask workers in another process on this machine; it ends when its input does."""
+    command = [sys.executable, "-W", "ignore", "-c", CLUSTER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as cluster:
+        assert cluster.stdout
+        yield cluster.stdout.readline().strip()
+        cluster.communicate(timeout=30)
 
 
 @pytest.fixture

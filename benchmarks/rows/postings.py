@@ -2,7 +2,8 @@
 
 import argparse
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +18,20 @@ from recommender.postings import Postings, files
 
 TOP = 10
 CHECKED = 25
+LONG, FLOOR = 300, 0.08
 
 
 def run(options: argparse.Namespace) -> Iterator[Report]:
     """Generated news of 100,000 (and 1,000,000) articles, the same without stories, and the real corpora."""
     sizes = [5_000] if options.quick else [100_000] + [1_000_000] * options.large
-    before: float | None = None
+    before: dict[str, float] = {}
     for size in sizes:
         report = measure(f"postings_{size}", generate(size, options.seed).words, options)
-        if before:
-            report.facts["growth of our mean from the former size"] = report.lines[0]["cpu_ms_mean"] / before
-        before = report.lines[0]["cpu_ms_mean"]
+        for kind, key in (("median", "cpu_ms"), ("mean", "cpu_ms_mean")):
+            now = float(report.lines[0][key])
+            if kind in before:
+                report.facts[f"growth of our {kind} from the former size"] = now / before[kind]
+            before[kind] = now
         yield report
     loose = Shape(largest_story=1, copied_share=0.0)
     yield measure(f"postings_{sizes[0]}_no_stories", generate(sizes[0], options.seed, loose).words, options)
@@ -60,6 +64,8 @@ def measure(name: str, matrix: sparse.csr_matrix, options: argparse.Namespace) -
             "build, CPU seconds": build_s,
             **_files(postings, matrix),
             **_work(postings, asked),
+            **_long_lists(postings, asked),
+            **_growing(postings, matrix, asked),
         },
         lines,
         checks=[peers.check(one, postings, asked[:CHECKED], TOP) for one in rivals],
@@ -95,3 +101,32 @@ def _work(postings: Postings, asked: np.ndarray) -> dict[str, float]:
         "rows refined, mean": float(refined),
         "rows scored, mean": float(scored),
     }
+
+
+def _long_lists(postings: Postings, asked: np.ndarray) -> dict[str, float]:
+    """Milliseconds of the lists that served related articles are chosen from."""
+    rows = asked[:200].tolist()
+    spent = np.array([_cpu_ms(lambda: postings.nearest(row, LONG, minimum=FLOOR)) for row in rows])  # noqa: B023
+    name = f"top {LONG} above {FLOOR}, ms"
+    return {f"{name}: median": float(np.median(spent)), f"{name}: mean": float(spent.mean())}
+
+
+def _growing(postings: Postings, matrix: sparse.csr_matrix, asked: np.ndarray) -> dict[str, float]:
+    """Milliseconds to add rows, and to search beside small segments."""
+    made: dict[str, float] = {}
+    for count in (1, 1_000):
+        some = matrix[: min(count, matrix.shape[0])]
+        made[f"add {count:,}, ms"] = float(np.median([_cpu_ms(lambda: postings.add(some)) for _ in range(5)]))  # noqa: B023
+    many = postings
+    for start in range(0, 1_000, 100):
+        many = many.add(matrix[start : start + 100])
+    for name, one in (("one segment", postings), ("ten more of 100", many)):
+        spent = [_cpu_ms(lambda: one.nearest(int(row), TOP)) for row in asked[:200]]  # noqa: B023
+        made[f"search of {name}, median ms"] = float(np.median(spent))
+    return made
+
+
+def _cpu_ms(work: Callable[[], object]) -> float:
+    start = time.thread_time_ns()
+    work()
+    return (time.thread_time_ns() - start) / 1e6

@@ -9,7 +9,7 @@ from sqlalchemy import Row, Select, func, select, update
 from data.clock import micros
 from data.errors import NotFound
 from data.models import Article, ArticleName, Source
-from data.store.database import Database, bump, chunks, count, table
+from data.store.database import Database, bump, chunks, table
 from data.store.prepare import prepare
 from data.store.upsert import Upsert
 from data.values import ArticleRow, ArticleText, PutResult, SourceRow
@@ -87,9 +87,17 @@ class Articles(Database):
             return [_article_text(row) for row in connection.execute(query)]
 
     def article_rev(self) -> int:
-        """The last change number; cheap enough to poll."""
-        with self.reading() as connection:
-            return count(connection, "article")
+        """The last change number; cheap enough to ask at every answer."""
+        return int(self.ask("select value from counter where name = 'article'")[0][0])
+
+    def changed_articles(self, since_rev: int) -> list[int]:
+        """The numbers of the articles that changed after `since_rev`."""
+        return [row[0] for row in self.ask("select id from article where rev > ?", (since_rev,))]
+
+    def received_after(self, article_id: int) -> list[tuple[int, int]]:
+        """(id, when it was received in microseconds) of the articles newer here than `article_id`, at most 1,000."""
+        query = "select id, received_at from article where id > ? order by id limit 1000"
+        return [(row[0], row[1]) for row in self.ask(query, (article_id,))]
 
     def count_articles(self) -> int:
         """How many articles there are, retracted ones included."""

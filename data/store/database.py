@@ -1,11 +1,13 @@
 """The connection: one engine, two kinds of transaction, the same promises on SQLite and PostgreSQL."""
 
 import secrets
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import msgspec
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
@@ -34,6 +36,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._idle: deque[Any] = deque()  # connections of `ask`, each its own transaction a statement
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -50,6 +53,8 @@ class Database:
 
     def close(self) -> None:
         """Give every connection back."""
+        while self._idle:
+            self._idle.pop().close()
         self.engine.dispose()
 
     def __enter__(self) -> Self:
@@ -95,6 +100,44 @@ class Database:
     def insert(self, model: type[SQLModel]) -> postgresql.Insert | sqlite.Insert:
         """An INSERT that knows ON CONFLICT on this database."""
         return postgresql.insert(table(model)) if self.is_postgres else sqlite.insert(table(model))
+
+    def look_up(
+        self, connection: Connection, table_name: str, key: str, value: str, keys: Sequence[str]
+    ) -> Iterable[tuple[str, int]]:
+        """(key, value) of the rows whose key is one of `keys`: one prepared statement for any number of keys."""
+        those: tuple[str, Any] = ("in (select value from json_each(?))", msgspec.json.encode(list(keys)).decode())
+        if self.is_postgres:
+            those = ("= any(%s::text[])", list(keys))
+        query = f"select {key}, {value} from {table_name} where {key} {those[0]}"  # noqa: S608  names of ours
+        return connection.exec_driver_sql(query, (those[1],))
+
+    def ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """The rows of one query with `?` places, by the driver alone: a tenth of the cost of `reading()`.
+
+        Sees what is committed. Values are the stored ones: times in microseconds, JSON as text on SQLite. Errors and a
+        lost connection are left to `reading()`, which asks again.
+        """
+        if self.is_postgres:
+            query = query.replace("?", "%s")
+        pooled: Any = None
+        try:
+            pooled = self._idle.pop() if self._idle else self._detached()
+            rows = pooled.dbapi_connection.execute(query, values).fetchall()
+        except Exception:  # whatever it was: `reading` knows how to mend or to name it
+            if pooled is not None:
+                pooled.close()
+            with self.reading() as connection:
+                return [tuple(row) for row in connection.exec_driver_sql(query, tuple(values))]
+        self._idle.append(pooled)
+        return list(rows)
+
+    def _detached(self) -> Any:
+        """A connection outside of the pool whose every statement is a transaction of its own."""
+        pooled: Any = self.engine.raw_connection()
+        pooled.detach()
+        if self.is_postgres:
+            pooled.dbapi_connection.autocommit = True
+        return pooled
 
     def migrate(self) -> list[str]:
         """Create or bring the tables up to date; returns the revisions that ran. Safe to run from many processes."""

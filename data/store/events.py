@@ -5,15 +5,17 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import BigInteger, Connection, Row, func, select, type_coerce
+from sqlalchemy import BigInteger, Row, delete, func, select, type_coerce
 
-from data.models import ArticleName, Event
+from data.errors import NotFound
+from data.event_lines import EventLine
+from data.models import Event
+from data.store.append import Append
 from data.store.database import Database, bump, chunks, count, table
-from data.store.readers import reader_ids
 from data.values import EventBatch, EventResult, Histories, IntArray
-from data.wire import EVENT_KINDS, FUTURE_GRACE, EventIn
+from data.wire import EVENT_KINDS, EventIn
 
-EVENTS, NAMES = table(Event), table(ArticleName)
+EVENTS = table(Event)
 KIND_NUMBER = {kind: number for number, kind in enumerate(EVENT_KINDS)}
 _AT_US = type_coerce(EVENTS.c.at, BigInteger).label("at_us")  # arrays want the stored integer, not a datetime each
 _HISTORY_COLUMNS = [EVENTS.c.reader_id, EVENTS.c.article_id, _AT_US, EVENTS.c.kind, EVENTS.c.dwell_s]
@@ -28,46 +30,19 @@ class Events(Database):
         An event whose id is known is a duplicate and changes nothing. Rejected with a reason: an article nobody put,
         a time more than five minutes ahead. A reader never seen is created.
         """
-        rejected = [(i, _late_reason(e, now)) for i, e in enumerate(batch) if e.at > now + FUTURE_GRACE]
-        refused = {index for index, _ in rejected}
-        with self.transaction() as connection:
-            number = bump(connection, "event")  # also makes event writers take turns: what we look up stays true
-            articles = _article_numbers(connection, {event.article for event in batch})
-            for index, event in enumerate(batch):
-                if index not in refused and event.article not in articles:
-                    rejected.append((index, f"article: {event.article!r} is unknown; put the article first"))
-                    refused.add(index)
-            good = {event.id: event for index, event in enumerate(batch) if index not in refused}
-            known = _known_events(connection, list(good))
-            fresh = [event for key, event in good.items() if key not in known]
-            self._append(connection, fresh, articles, number, now)
-        duplicates = len(batch) - len(rejected) - len(fresh)
-        return EventResult(len(fresh), duplicates, tuple(sorted(rejected)))
+        return self.append_events([[EventLine.of(event) for event in batch]], now=now)[0]
 
-    def _append(
-        self, connection: Connection, fresh: list[EventIn], articles: dict[str, int], number: int, now: datetime
-    ) -> None:
-        if not fresh:
-            return
-        readers = reader_ids(connection, self, {event.reader for event in fresh}, now)
-        rows = [
-            {
-                "key": event.id,
-                "reader_id": readers[event.reader],
-                "article_id": articles[event.article],
-                "kind": event.kind,
-                "at": event.at,
-                "received_at": now,
-                "dwell_s": event.dwell_s,
-                "served_id": event.served_id,
-                "position": event.position,
-                "surface": event.surface,
-                "delivery_key": event.delivery_id,
-                "batch": number,
-            }
-            for event in fresh
-        ]
-        connection.execute(self.insert(Event), rows)
+    def append_events(self, posts: Sequence[Sequence[EventLine]], *, now: datetime) -> list[EventResult]:
+        """`add_events` for several posts at once, in one transaction; a result for each."""
+        with self.transaction() as connection:
+            return Append(self, connection, now).run(posts)
+
+    def withdraw_event(self, key: str) -> None:
+        """Forget an event, as if it had not happened; NotFound if there is none of this id."""
+        with self.transaction() as connection:
+            bump(connection, "event")
+            if not connection.execute(delete(EVENTS).where(EVENTS.c.key == key)).rowcount:
+                raise NotFound(f"no event {key!r}; check the id, or post the event first")
 
     def histories(
         self,
@@ -105,8 +80,12 @@ class Events(Database):
 
     def event_batch(self) -> int:
         """The last batch number; cheap enough to poll."""
-        with self.reading() as connection:
-            return count(connection, "event")
+        return int(self.ask("select value from counter where name = 'event'")[0][0])
+
+    def received_in(self, batch: int) -> int | None:
+        """When the events of one batch number were received, in microseconds; None where it has none."""
+        rows = self.ask("select received_at from event where batch = ? limit 1", (batch,))
+        return rows[0][0] if rows else None
 
     def batch_before(self, at: datetime) -> int:
         """The last batch number whose events all happened before `at`; 0 if there is none."""
@@ -119,25 +98,6 @@ class Events(Database):
         """How many events there are."""
         with self.reading() as connection:
             return int(connection.execute(select(func.count()).select_from(EVENTS)).scalar_one())
-
-
-def _late_reason(event: EventIn, now: datetime) -> str:
-    return f"at: {event.at.isoformat()} is in the future (now {now.isoformat()}); check the device's clock"
-
-
-def _article_numbers(connection: Connection, keys: set[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for part in chunks([f"key:{key}" for key in sorted(keys)]):
-        rows = connection.execute(select(NAMES.c.name, NAMES.c.article_id).where(NAMES.c.name.in_(part)))
-        found.update((row.name.removeprefix("key:"), row.article_id) for row in rows)
-    return found
-
-
-def _known_events(connection: Connection, keys: list[str]) -> set[str]:
-    found: set[str] = set()
-    for part in chunks(keys):
-        found.update(connection.execute(select(EVENTS.c.key).where(EVENTS.c.key.in_(part))).scalars())
-    return found
 
 
 def _history_query(readers: Sequence[int], limit: int, until: datetime | None, impressions: bool) -> Any:

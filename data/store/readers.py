@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Connection, Row, delete, func, select
 
-from data.errors import NotFound
+from data.errors import InvalidInput, NotFound
 from data.models import Device, Reader
 from data.store.database import Database, chunks, table
 from data.values import DeviceRow, ReaderRow
-from data.wire import DeviceIn, ReaderIn
+from data.wire import DeviceIn, ReaderIn, ReaderPatch, reasons
 
 READERS, DEVICES = table(Reader), table(Device)
 _LISTS = ("followed_topics", "muted_topics", "muted_sources", "followed_stories", "muted_stories")
@@ -27,6 +28,20 @@ class Readers(Database):
         with self.transaction() as connection:
             self._upsert_readers(connection, list(rows.values()))
         return len(rows)
+
+    def patch_reader(self, key: str, patch: ReaderPatch, *, now: datetime) -> None:
+        """Change some of a reader's choices; NotFound, or InvalidInput where a list would grow too long."""
+        wanted = select(READERS).where(READERS.c.key == key).with_for_update()
+        with self.transaction() as connection:
+            row = connection.execute(wanted).first()
+            if row is None:
+                raise NotFound(f"reader {key!r} is unknown; a PUT or the reader's first event makes it known")
+            before = {name: getattr(row, name) for name in ReaderIn.model_fields if name != "id"}
+            try:
+                after = patch.applied(ReaderIn(id=key, **before).model_dump())
+            except ValidationError as error:
+                raise InvalidInput(f"The change is not possible: {reasons(error)}.") from None
+            self._upsert_readers(connection, [_reader_fields(after, now)])
 
     def _upsert_readers(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
         made = self.insert(Reader)
@@ -123,20 +138,16 @@ class Readers(Database):
 def reader_ids(connection: Connection, database: Database, keys: Iterable[str], now: datetime) -> dict[str, int]:
     """Our numbers of these readers; those never seen are created with the defaults."""
     wanted = sorted(set(keys))
-    known = _known_readers(connection, wanted)
+    known = _known_readers(connection, database, wanted)
     fresh = [_reader_fields(ReaderIn(id=key), now) for key in wanted if key not in known]
     if fresh:
         connection.execute(database.insert(Reader).on_conflict_do_nothing(), fresh)
-        known |= _known_readers(connection, [row["key"] for row in fresh])
+        known |= _known_readers(connection, database, [row["key"] for row in fresh])
     return known
 
 
-def _known_readers(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for part in chunks(keys):
-        rows = connection.execute(select(READERS.c.key, READERS.c.id).where(READERS.c.key.in_(part)))
-        found.update((row.key, row.id) for row in rows)
-    return found
+def _known_readers(connection: Connection, database: Database, keys: Sequence[str]) -> dict[str, int]:
+    return {row[0]: row[1] for row in database.look_up(connection, "reader", "key", "id", keys)}
 
 
 def _reader_fields(reader: ReaderIn, now: datetime) -> dict[str, Any]:

@@ -5,25 +5,27 @@
 import numba as nb
 import numpy as np
 
-from recommender.postings.intrinsics import lowest_bit, prefetch
-from recommender.postings.kinds import BITS_AHEAD, BLOCK, NEAR
+from recommender.postings.intrinsics import add_scaled, lowest_bit, prefetch, reaching, set_scaled
+from recommender.postings.kinds import BLOCK, FRONTS_AHEAD, NEAR, NORMS_AHEAD
 
 
 @nb.njit
-def most_promising(blocks, count, chosen, values):
-    """Blocks of the greatest peaks, greatest first, into `chosen`; how many are above 0."""
-    size = 0
-    for block in range(count):
-        value = blocks[block]
-        if value == 0 or (size == len(chosen) and value <= values[size - 1]):
-            continue
-        if size < len(chosen):
+def most_promising(blocks, chosen, counts):
+    """Blocks of about the greatest peaks, above 0, into `chosen`; how many. `counts` is room for 1024 numbers."""
+    counts[:] = 0
+    for block in range(len(blocks)):
+        counts[blocks[block] >> np.uint16(6)] += 1
+    kind, over = 1024, 0
+    while kind > 0 and over + counts[kind - 1] <= len(chosen):
+        kind -= 1
+        over += counts[kind]
+    size, free = 0, len(chosen) - over  # of the kind below there is room for some
+    for block in range(len(blocks)):
+        value = np.int64(blocks[block] >> np.uint16(6))
+        if blocks[block] and (value >= kind or (value == kind - 1 and free > 0)):
+            free -= value < kind
+            chosen[size] = block
             size += 1
-        at = size - 1
-        while at > 0 and values[at - 1] < value:
-            values[at], chosen[at] = values[at - 1], chosen[at - 1]
-            at -= 1
-        values[at], chosen[at] = value, block
     return size
 
 
@@ -34,48 +36,91 @@ def bar_of(floor, unit):
 
 
 @nb.njit
-def at_least(bounds, blocks, bar, waiting):
-    """Rows whose bound reaches the bar into `waiting`; how many."""
-    count = len(blocks)
+def at_least(bounds, bar, waiting, most):
+    """Rows whose bound reaches the bar into `waiting`; how many; ends soon after there are more than `most`."""
     size = 0
-    for block in range(count):
-        if blocks[block] >= bar:
-            for row in range(block, BLOCK * count, count):
-                if bounds[row] >= bar:
-                    waiting[size] = row
-                    size += 1
+    for place in range(0, len(bounds), 64):
+        hit = reaching(bounds, place, bar)
+        while hit:
+            waiting[size] = place + lowest_bit(hit)
+            size += 1
+            hit &= hit - np.uint64(1)
+        if size > most:
+            break
     return size
 
 
 @nb.njit
-def sharing(waiting, bounds, bar, held, asked, words, dense, cut, norms, factor, top, beyond):
-    """Keep the rows whose bound reaches the bar when only the frequent terms they share count; how many.
+def front(packed, frequent, cut):
+    """Sum of code * factor over the terms below `cut` of one row."""
+    total = np.uint64(0)
+    term = np.uint64(0) - np.uint64(1)
+    whole = len(packed) & ~7
+    place = 0
+    while place < whole:
+        some = packed[place : place + 8]
+        more = np.uint64(0)
+        ahead = term
+        for at in range(8):
+            ahead += np.uint64(some[at] & np.uint16(255))
+            more += np.uint64(some[at] >> np.uint16(8)) * np.uint64(frequent[ahead])
+        if ahead >= cut:
+            break
+        total += more
+        term = ahead
+        place += 8
+    for last in range(place, len(packed)):
+        term += np.uint64(packed[last] & np.uint16(255))
+        if term >= cut:
+            break
+        total += np.uint64(packed[last] >> np.uint16(8)) * np.uint64(frequent[term])
+    return np.int64(total)
 
-    Cauchy-Schwarz again, over the terms of both: the bits of a row say which of the most frequent it holds.
+
+@nb.njit
+def rest(waiting, others, levels, bounds, low, level, norms, factor):
+    """Rows of a range become rows of the segment, with the bound of what was read, and the level that was not."""
+    for at in range(len(waiting)):
+        row = waiting[at]
+        others[at] = np.int64(bounds[row]) - (unread(norms[row], factor) if level else 0)
+        levels[at] = level
+        waiting[at] = low + row
+
+
+@nb.njit
+def refine(waiting, others, levels, bar, starts, fronts, frequent, cuts):
+    """Keep the rows whose bound reaches the bar when unread terms count by the row's codes of them; how many.
+
+    `frequent` holds the query's factors by term number, 0 for terms that it does not hold.
     """
     kept = 0
-    for at in range(min(len(waiting), BITS_AHEAD)):
-        prefetch(held, np.int64(waiting[at]) * words)
-        prefetch(held, np.int64(waiting[at]) * words + 8)
+    for at in range(min(len(waiting), 2 * FRONTS_AHEAD)):
+        prefetch(starts, waiting[at])
+    for at in range(min(len(waiting), FRONTS_AHEAD)):
+        fetch_front(starts, fronts, waiting[at])
     for at in range(len(waiting)):
-        if at + BITS_AHEAD < len(waiting):
-            prefetch(held, np.int64(waiting[at + BITS_AHEAD]) * words)
-            prefetch(held, np.int64(waiting[at + BITS_AHEAD]) * words + 8)
+        if at + 2 * FRONTS_AHEAD < len(waiting):
+            prefetch(starts, waiting[at + 2 * FRONTS_AHEAD])
+        if at + FRONTS_AHEAD < len(waiting):
+            fetch_front(starts, fronts, waiting[at + FRONTS_AHEAD])
         row = waiting[at]
-        total = 0.0
-        for word in range(words):
-            both = held[row * words + word] & asked[word]
-            while both:
-                term = 64 * word + lowest_bit(both)
-                if term < cut:
-                    total += np.float64(dense[term]) * np.float64(dense[term])
-                both &= both - np.uint64(1)
-        length = np.float64(norms[row]) * top / 255.0 * 1.0001
-        bound = np.int64(bounds[row]) - unread(norms[row], factor) + np.int64((np.sqrt(total) + beyond) * length) + 2
+        bound = np.int64(others[at])
+        if levels[at]:
+            cut = np.uint64(cuts[levels[at] - 1])
+            bound += (front(fronts[starts[row] : starts[row + 1]], frequent, cut) >> 8) + 1
         if bound >= bar:
             waiting[kept] = row
+            others[kept] = bound
             kept += 1
     return kept
+
+
+@nb.njit
+def fetch_front(starts, fronts, row):
+    """Bring the front of a row near."""
+    start = starts[row]
+    for place in range(0, min(starts[row + 1] - start, 160) + 31, 32):
+        prefetch(fronts, start + place)
 
 
 @nb.njit
@@ -95,22 +140,36 @@ def add_list(bounds, ids, codes, factor):
 @nb.njit
 def unread(norm, factor):
     """What unread terms can add at most to a row: norm * factor / 256, up."""
-    return np.int64((np.uint32(norm) * factor + np.uint32(255)) >> np.uint32(8))
+    return np.int64((np.uint32(norm) * np.uint32(factor)) >> np.uint32(8)) + 1
 
 
 @nb.njit
 def set_norms(bounds, norms, factor):
-    """`unread` for every row, in 32 bits so that it vectorises well."""
-    for row in range(len(norms)):
-        bounds[row] = np.uint16((np.uint32(norms[row]) * factor + np.uint32(255)) >> np.uint32(8))
+    """`unread` for every row."""
+    whole = len(norms) & ~63
+    for place in range(0, whole, 64):
+        prefetch(norms, place + NORMS_AHEAD)
+        set_scaled(bounds, place, norms, place, np.uint16(factor))
+    for row in range(whole, len(norms)):
+        bounds[row] = np.uint16(unread(norms[row], factor))
+
+
+@nb.njit
+def add_norms(bounds, norms, factor):
+    """Add `unread` for every row."""
+    whole = len(norms) & ~63
+    for place in range(0, whole, 64):
+        add_scaled(bounds, place, norms, place, np.uint16(factor))
+    for row in range(whole, len(norms)):
+        bounds[row] += np.uint16(unread(norms[row], factor))
 
 
 @nb.njit
 def change_norms(bounds, norms, factor, old_norms, old_factor):
     """The bound of a lower level in the place of that of a higher one; a row that is out stays low."""
     for row in range(len(norms)):
-        less = np.uint16((np.uint32(old_norms[row]) * old_factor + np.uint32(255)) >> np.uint32(8))
-        more = np.uint16((np.uint32(norms[row]) * factor + np.uint32(255)) >> np.uint32(8))
+        less = np.uint16(((np.uint32(old_norms[row]) * old_factor) >> np.uint32(8)) + np.uint32(1))
+        more = np.uint16(((np.uint32(norms[row]) * factor) >> np.uint32(8)) + np.uint32(1))
         bounds[row] = np.uint16(max(bounds[row], less) - less + more)
 
 
@@ -129,21 +188,6 @@ def peaks(bounds, blocks):
         part = bounds[layer * count : layer * count + count]
         for block in range(count):
             blocks[block] = max(blocks[block], part[block])
-
-
-@nb.njit
-def how_many(bounds, hits, bar):
-    """How many bounds reach the bar."""
-    count = len(hits)
-    hits[:] = 0
-    for layer in range(BLOCK):
-        part = bounds[layer * count : layer * count + count]
-        for block in range(count):
-            hits[block] += np.uint16(part[block] >= bar)
-    total = 0
-    for block in range(count):
-        total += hits[block]
-    return total
 
 
 @nb.njit

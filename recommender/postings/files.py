@@ -19,7 +19,7 @@ from data.errors import NewsbellError
 from recommender.postings.layout import Segment
 from recommender.postings.search import Postings
 
-VERSION = 1
+VERSION = 2
 MANIFEST = "manifest.json"
 MAPPED_FROM = 1 << 16  # smaller arrays are read: quicker than mapping them
 

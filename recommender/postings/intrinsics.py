@@ -1,4 +1,4 @@
-"""Two instructions of the processor for compiled code."""
+"""Instructions of the processor, and of its vector units, for compiled code."""
 # mypy: ignore-errors
 # ruff: noqa: ARG001
 # numba calls with all of these arguments; compiled functions have no Python types.
@@ -34,3 +34,85 @@ def lowest_bit(typing_context, word):
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.uint64), codegen
+
+
+@intrinsic
+def count_bits(typing_context, word):
+    """How many bits of a 64-bit word are set."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.uint64), codegen
+
+
+@intrinsic
+def reaching(typing_context, bounds, place, bar):
+    """Which of the 64 bounds from `place` on reach the bar, as the bits of a word."""
+
+    def codegen(context, builder, signature, arguments):
+        values = _load(context, builder, signature.args[0], arguments[0], arguments[1], ir.IntType(16))
+        hit = builder.icmp_unsigned(">=", values, _splat(builder, arguments[2]))
+        return builder.bitcast(hit, ir.IntType(64))
+
+    return types.uint64(bounds, types.int64, types.uint16), codegen
+
+
+@intrinsic
+def set_scaled(typing_context, bounds, place, codes, code_place, factor):
+    """Make 64 bounds `code * factor / 256`, up: `factor` is of 16 bits, and so must the product be."""
+
+    def codegen(context, builder, signature, arguments):
+        pointer, more = _scaled(context, builder, signature, arguments)
+        builder.store(more, pointer, align=2)
+        return context.get_dummy_value()
+
+    return types.void(bounds, types.int64, codes, types.int64, types.uint16), codegen
+
+
+@intrinsic
+def add_scaled(typing_context, bounds, place, codes, code_place, factor):
+    """Add what `set_scaled` sets."""
+
+    def codegen(context, builder, signature, arguments):
+        pointer, more = _scaled(context, builder, signature, arguments)
+        builder.store(builder.add(builder.load(pointer, align=2), more), pointer, align=2)
+        return context.get_dummy_value()
+
+    return types.void(bounds, types.int64, codes, types.int64, types.uint16), codegen
+
+
+def _scaled(context, builder, signature, arguments):
+    """A pointer to the 64 bounds and what to put there; the pattern becomes a multiplication of 16 bits, high half."""
+    wide, double = ir.VectorType(ir.IntType(16), 64), ir.VectorType(ir.IntType(32), 64)
+    codes = _load(context, builder, signature.args[2], arguments[2], arguments[3], ir.IntType(8))
+    high = builder.shl(builder.zext(codes, wide), ir.Constant(wide, [8] * 64))
+    factor = builder.zext(_splat(builder, arguments[4]), double)
+    product = builder.lshr(builder.mul(builder.zext(high, double), factor), ir.Constant(double, [16] * 64))
+    more = builder.add(builder.trunc(product, wide), ir.Constant(wide, [1] * 64))
+    return _pointer(context, builder, signature.args[0], arguments[0], arguments[1], ir.IntType(16)), more
+
+
+def _pointer(context, builder, array_type, array, place, lane):
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [place]), ir.VectorType(lane, 64).as_pointer())
+
+
+def _load(context, builder, array_type, array, place, lane):
+    return builder.load(_pointer(context, builder, array_type, array, place, lane), align=1)
+
+
+def _splat(builder, value):
+    nothing = ir.Constant(ir.VectorType(value.type, 64), ir.Undefined)
+    first = builder.insert_element(nothing, value, ir.IntType(32)(0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64))
+
+
+@intrinsic
+def widened(typing_context, half):
+    """The float32 of the 16 bits of a float16."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.fpext(builder.bitcast(arguments[0], ir.HalfType()), ir.FloatType())
+
+    return types.float32(types.uint16), codegen

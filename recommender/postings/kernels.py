@@ -11,27 +11,27 @@ import numpy as np
 
 from recommender.postings.bounds import (
     add_list,
+    add_norms,
     at_least,
     bar_of,
     change_norms,
     hide,
-    how_many,
     most_promising,
     peak,
     peaks,
+    refine,
+    rest,
     set_norms,
-    sharing,
-    unread,
 )
 from recommender.postings.heap import drain, offer
 from recommender.postings.intrinsics import prefetch
 from recommender.postings.kinds import (
+    BATCH,
     BLOCK,
     F32,
     FIRST_AIM,
     I32,
     I64,
-    LEVELS,
     LISTS_AHEAD,
     NEAR,
     PASS_COST,
@@ -42,28 +42,9 @@ from recommender.postings.kinds import (
     U8,
     U16,
     U32,
-    U64,
     compiled,
 )
-from recommender.postings.rows import exact, fetch_row, prefix, unpacked
-
-
-@nb.njit
-def _bits_of(terms, query, level_ends, words):
-    """The most frequent terms of a query as bits, and the length of each level's terms that have none."""
-    bits = np.zeros(words, np.uint64)
-    beyond = np.zeros(LEVELS + 1, np.float64)
-    at = 0
-    total = 0.0
-    for level in range(1, LEVELS + 1):
-        while at < level_ends[level]:
-            if terms[at] >= 64 * words:
-                total += max(query[at], 0.0) ** 2
-            elif query[at] > 0:
-                bits[terms[at] >> 6] |= np.uint64(1) << np.uint64(terms[at] & 63)
-            at += 1
-        beyond[level] = np.sqrt(total)
-    return bits, beyond
+from recommender.postings.rows import exact, fetch_row, unpacked
 
 
 @nb.njit
@@ -92,11 +73,12 @@ def _rare_by_range(terms, factors, entries, ranges, common, starts, ids, codes):
 
 _SEARCH = nb.types.UniTuple(nb.int64, 4)(
     # the segment
-    nb.int64, U16, U32, U32, U8, nb.int64, U32, F32, I64, U16, F32, U8, U64, I64, F32, F32, nb.float64,
+    nb.int64, U16, U32, U32, U8, nb.int64, U32, F32, I64, U16, F32, U8, I64, U16, I64, F32, F32,
+    nb.float64,
     # the query
     I32, F32, nb.int64, nb.float64, nb.float64, U8, nb.int64, I64, I64, nb.int64,
     # scratch
-    nb.float32[::1], nb.uint16[::1], nb.uint16[::1], nb.int32[::1],
+    nb.float32[::1], nb.uint32[::1], nb.uint16[::1], nb.uint16[::1], nb.int32[::1], nb.int32[::1], nb.int8[::1],
     # the best so far
     nb.float64[::1], nb.int64[::1], nb.int64[::1], nb.int64[::1], nb.float32[::1], nb.int64, nb.boolean,
 )  # fmt: skip
@@ -104,9 +86,9 @@ _SEARCH = nb.types.UniTuple(nb.int64, 4)(
 
 @compiled(_SEARCH)
 def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
-    n, ids, table, rare_ids, codes, common, rare_starts, steps, row_starts, gaps, weights, norms, held, cuts, tops,
-    usual, longest, terms, query, k, step, minimum, allowed, own, tie_breaks, numbers, first,
-    dense, bounds, blocks, waiting,
+    n, ids, table, rare_ids, codes, common, rare_starts, steps, row_starts, gaps, weights, norms, front_starts, fronts,
+    cuts, tops, usual, longest, terms, query, k, step, minimum, allowed, own, tie_breaks, numbers, first,
+    dense, frequent, bounds, blocks, waiting, others, levels_of,
     keys, best_ties, best_numbers, best_rows, best_scores, size, last,
 ):  # fmt: skip
     """Offer the rows of one segment to the heap of the best k; (its size, postings read, rows refined, rows scored).
@@ -150,12 +132,13 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
     factors = np.empty(count, np.int64)
     for at in range(count):
         factors[at] = np.int64(np.ceil(max(query[at], 0.0) * steps[terms[at]] * unit * 256.0))
-    level_ends = np.zeros(LEVELS + 1, np.int64)  # query terms within the first levels
-    likely = np.zeros(LEVELS + 1, np.float64)  # what they usually add at most
-    level_factors = np.zeros(LEVELS + 1, np.uint32)
+    levels = len(cuts)
+    level_ends = np.zeros(levels + 1, np.int64)  # query terms within the first levels
+    likely = np.zeros(levels + 1, np.float64)  # what they usually add at most
+    level_factors = np.zeros(levels + 1, np.uint32)
     at = 0
     total = 0.0
-    for level in range(1, LEVELS + 1):
+    for level in range(1, levels + 1):
         while at < split and terms[at] < cuts[level - 1]:
             total += max(query[at], 0.0) ** 2
             at += 1
@@ -164,8 +147,8 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
         top = np.sqrt(total) * tops[level - 1] * 1.0001
         level_factors[level] = np.uint32(np.ceil(top / 255.0 * unit * 256.0))
 
-    words = len(held) // max(n, 1)
-    asked_bits, beyond = _bits_of(terms, query, level_ends, words)
+    for at in range(level_ends[levels]):
+        frequent[terms[at]] = factors[at]
     rare_ends, rare_rows, rare_adds = _rare_by_range(
         terms[split:], factors[split:], rare, ranges, common, rare_starts, rare_ids, codes[len(ids) :]
     )
@@ -173,57 +156,93 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
     ends = np.empty(split + LISTS_AHEAD, np.int64)
     starts[split:] = 0
     ends[split:] = 0
-    hits = np.empty(len(blocks), np.uint16)
     chosen = np.empty(min(k + k // 4 + 1, len(blocks)), np.int64)
-    values = np.empty(len(chosen), np.uint16)
-    highest = tried = LEVELS
+    counts = np.empty(1024, np.int32)
+    highest = tried = levels
     level = 0  # terms of the first `level` levels are bounded, not read
+    queued = 0  # rows that wait
     left = 0  # rows to look at in the last range, and postings that one level more would not have read
     postings = np.int64(0)
     for turn in range(ranges):
-        # The query's own range first: its story is near in time. Then from the newest to the oldest.
-        current = own_range if turn == 0 else (ranges - turn if ranges - turn > own_range else ranges - turn - 1)
+        # The query's own range first: its story is near in time. Then on: the lists go on where they were left.
+        current = (own_range + turn) % ranges
         low = current * RANGE
         high = min(n, low + RANGE)
         width = high - low
         filled = (width + BLOCK - 1) // BLOCK
         tops_of_blocks = blocks[:filled]
-        aim = max(keys[0], minimum) if size == k else FIRST_AIM * query_length * longest
         if turn > 1 and level < tried:
             highest = level  # what was too high before is so again
-        elif turn > 1 and 4 * left * ROW_COST < postings:
+        elif turn > 1 and 3 * left * ROW_COST < postings:
             highest += 1
-        level = 0
-        while level < min(highest, LEVELS) and likely[level + 1] < SLACK * aim:
-            level += 1
-        tried = level
-        begin = level_ends[level]
-
         for at in range(split):
             place = terms[at] * (ranges + 1) + current
             starts[at] = table[place]
             ends[at] = table[place + 1]
-        for at in range(begin, min(begin + LISTS_AHEAD, split)):
-            prefetch(ids, starts[at])
-            prefetch(codes, starts[at])
-        # Rows start with what the unread terms can add at most (Cauchy-Schwarz).
         bounds[width : filled * BLOCK] = 0
-        if level == 0:
-            bounds[:width] = 0
-        else:
-            set_norms(bounds, norms[(level - 1) * n + low : (level - 1) * n + high], level_factors[level])
-        for at in range(begin, split):
-            ahead = starts[at + LISTS_AHEAD]
-            for line in range(min((ends[at + LISTS_AHEAD] - ahead + 63) >> 6, NEAR >> 6)):
-                prefetch(ids, ahead + 64 * line)
-                prefetch(ids, ahead + 64 * line + 32)
-                prefetch(codes, ahead + 64 * line)
-            add_list(bounds, ids[starts[at] : ends[at]], codes[starts[at] : ends[at]], factors[at])
-            read += ends[at] - starts[at]
-        for place in range(rare_ends[current], rare_ends[current + 1]):
-            bounds[rare_rows[place]] += rare_adds[place]
-
+        begin = split  # lists of frequent terms from here on are read
         found = 0  # rows scored while setting the bar: offered once
+        for act in range(2 if size < k else 1):
+            # Until k rows are known, the rarest terms alone show rows that set the bar; then the others are read.
+            known = act == 1 or size == k or (turn > 0 and minimum > 0)
+            if size == k:
+                aim = max(keys[0], minimum)
+            elif known and minimum > 0:
+                aim = minimum
+            else:
+                aim = max(minimum, FIRST_AIM * query_length * longest)
+            level = 0
+            while level < min(highest, levels) and likely[level + 1] < SLACK * aim:
+                level += 1
+            if act == 1:
+                level = min(level, tried)
+            tried = level
+            # Rows start with what the unread terms can add at most (Cauchy-Schwarz).
+            if act == 0 and known and level:
+                set_norms(bounds, norms[(level - 1) * n + low : (level - 1) * n + high], level_factors[level])
+            elif act == 0:
+                bounds[:width] = 0
+            end = begin
+            begin = level_ends[level]
+            for at in range(begin, min(begin + LISTS_AHEAD, end)):
+                prefetch(ids, starts[at])
+                prefetch(codes, starts[at])
+            for at in range(begin, end):
+                ahead = starts[at + LISTS_AHEAD]
+                for line in range(min((ends[at + LISTS_AHEAD] - ahead + 63) >> 6, NEAR >> 6)):
+                    prefetch(ids, ahead + 64 * line)
+                    prefetch(ids, ahead + 64 * line + 32)
+                    prefetch(codes, ahead + 64 * line)
+                add_list(bounds, ids[starts[at] : ends[at]], codes[starts[at] : ends[at]], factors[at])
+                read += ends[at] - starts[at]
+            if act == 0:
+                for place in range(rare_ends[current], rare_ends[current + 1]):
+                    bounds[rare_rows[place]] += rare_adds[place]
+            if known:
+                break
+            if len(allowed):
+                hide(bounds, allowed[low:high])
+            if own >= low and own < high:
+                bounds[own - low] = 0
+            peaks(bounds, tops_of_blocks)
+            found = most_promising(tops_of_blocks, chosen, counts)
+            for at in range(found):
+                chosen[at] = peak(bounds, filled, chosen[at])
+                prefetch(row_starts, low + chosen[at])
+            for at in range(found):
+                fetch_row(row_starts, gaps, weights, low + chosen[at])
+            for at in range(found):
+                row = low + chosen[at]
+                first_place, last_place = row_starts[row], row_starts[row + 1]
+                score = exact(gaps[first_place:last_place], weights[first_place:last_place], dense)
+                size = offer(
+                    keys, best_ties, best_numbers, best_rows, best_scores, size, k, step, minimum, tie_breaks,
+                    numbers, first, row, score,
+                )  # fmt: skip
+            scored += found
+        if level and act == 1:
+            add_norms(bounds, norms[(level - 1) * n + low : (level - 1) * n + high], level_factors[level])
+        lowest = bar_of(max(keys[0] - step, minimum) if size == k else minimum, unit)
         while True:
             if len(allowed):
                 hide(bounds, allowed[low:high])
@@ -231,36 +250,16 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
                 bounds[own - low] = 0
             for at in range(found):
                 bounds[chosen[at]] = 0
-            peaks(bounds, tops_of_blocks)
-            if size < k and found == 0:
-                # Until k are known, the best row of each of the most promising blocks sets the bar.
-                found = most_promising(blocks, filled, chosen, values)
-                for at in range(found):
-                    chosen[at] = peak(bounds, filled, chosen[at])
-                    prefetch(row_starts, low + chosen[at])
-                for at in range(found):
-                    fetch_row(row_starts, gaps, weights, low + chosen[at])
-                for at in range(found):
-                    row = low + chosen[at]
-                    start, end = row_starts[row], row_starts[row + 1]
-                    score = exact(gaps[start:end], weights[start:end], dense)
-                    size = offer(
-                        keys, best_ties, best_numbers, best_rows, best_scores, size, k, step, minimum, tie_breaks,
-                        numbers, first, row, score,
-                    )  # fmt: skip
-                    bounds[chosen[at]] = 0
-                scored += found
-            lowest = bar_of(max(keys[0] - step, minimum) if size == k else minimum, unit)
-            if level == 0:
-                break
             # Too many left: read the postings of the rarest unread level instead of looking at each row.
-            lower = level - 1
+            lower = max(level - 1, 0)
             while lower > 0 and level_ends[lower] == level_ends[level]:
                 lower -= 1
             postings = np.int64(0)
             for at in range(level_ends[lower], level_ends[level]):
                 postings += ends[at] - starts[at]
-            if how_many(bounds[: filled * BLOCK], hits[:filled], lowest) * ROW_COST < postings + PASS_COST:
+            most = (postings + PASS_COST) // ROW_COST if level else RANGE
+            left = at_least(bounds[: filled * BLOCK], lowest, waiting[queued:], most)
+            if left <= most:
                 break
             old = norms[(level - 1) * n + low : (level - 1) * n + high]
             new = norms[(max(lower, 1) - 1) * n + low : (max(lower, 1) - 1) * n + high]
@@ -270,37 +269,34 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
             read += postings
             level = lower
 
-        left = at_least(bounds, tops_of_blocks, lowest, waiting)
         postings = np.int64(0)
-        if level < LEVELS:
+        if level < levels:
             for at in range(level_ends[level], level_ends[level + 1]):
                 postings += ends[at] - starts[at]
-        cut = cuts[level - 1] if level else 0
-        if level and words:
-            refined += left
-            left = sharing(
-                waiting[:left], bounds, lowest, held[low * words : high * words], asked_bits, words, dense, cut,
-                norms[(level - 1) * n + low : (level - 1) * n + high], level_factors[level], tops[level - 1] * unit,
-                beyond[level],
-            )  # fmt: skip
-        for at in range(min(left, ROWS_AHEAD)):
-            prefetch(row_starts, low + waiting[at])
-        for at in range(left):
-            if at + 2 * ROWS_AHEAD < left:
-                prefetch(row_starts, low + waiting[at + 2 * ROWS_AHEAD])
-            if at + ROWS_AHEAD < left:
-                fetch_row(row_starts, gaps, weights, low + waiting[at + ROWS_AHEAD])
-            bound = np.int64(bounds[waiting[at]])
-            if bound < lowest:
+        rest(
+            waiting[queued : queued + left], others[queued:], levels_of[queued:], bounds, low, level,
+            norms[max(level - 1, 0) * n + low : max(level - 1, 0) * n + high], level_factors[level],
+        )  # fmt: skip
+        queued += left
+        if turn and queued < BATCH and turn < ranges - 1:
+            continue
+        refined += queued
+        kept = refine(waiting[:queued], others, levels_of, lowest, front_starts, fronts, frequent, cuts)
+        queued = 0
+        for at in range(min(kept, 2 * ROWS_AHEAD)):
+            prefetch(row_starts, waiting[at])
+        for at in range(min(kept, ROWS_AHEAD)):
+            fetch_row(row_starts, gaps, weights, waiting[at])
+        for at in range(kept):
+            if at + 2 * ROWS_AHEAD < kept:
+                prefetch(row_starts, waiting[at + 2 * ROWS_AHEAD])
+            if at + ROWS_AHEAD < kept:
+                fetch_row(row_starts, gaps, weights, waiting[at + ROWS_AHEAD])
+            if others[at] < lowest:
                 continue
-            row = low + waiting[at]
+            row = np.int64(waiting[at])
             start, end = row_starts[row], row_starts[row + 1]
             scored += 1
-            if level:
-                bound -= unread(norms[(level - 1) * n + row], level_factors[level])
-                bound += np.int64(np.ceil(prefix(gaps[start:end], weights[start:end], dense, cut) * unit)) + 1
-                if bound < lowest:
-                    continue
             score = exact(gaps[start:end], weights[start:end], dense)
             size = offer(
                 keys, best_ties, best_numbers, best_rows, best_scores, size, k, step, minimum, tie_breaks, numbers,
@@ -309,6 +305,8 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
             lowest = bar_of(max(keys[0] - step, minimum) if size == k else minimum, unit)
     for at in range(count):
         dense[terms[at]] = 0.0
+    for at in range(level_ends[levels]):
+        frequent[terms[at]] = 0
     if last:
         drain(keys, best_ties, best_numbers, best_rows, best_scores, size)
     return size, read, refined, scored

@@ -1,30 +1,37 @@
 """How a segment is cut up, what the search weighs, and the types of its arrays."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numba as nb
 
-LEVEL_SHARES = (0.30, 0.15, 0.08, 0.05, 0.03, 0.02, 0.012, 0.007)  # level i: terms held by more than this share of rows
+from recommender.compiled import compiled as ahead
+
+LEVEL_SHARES = (  # level i: terms held by more than this share of rows
+    0.3, 0.2, 0.14, 0.1, 0.075, 0.058, 0.046, 0.037, 0.03, 0.0245, 0.02, 0.0165, 0.0135, 0.011,
+)  # fmt: skip
 LEVELS = len(LEVEL_SHARES)
 RANGE = 1 << 16  # rows whose bounds are accumulated at a time
 BLOCK = 64  # rows of one peak
 ESCAPE = 0xFFFF  # a gap this long between two terms of a row is followed by another gap
-BITS_SHARE = 0.7  # bytes a posting for bits that say which frequent terms a row holds, 128 a row at most
+MOST_BYTES = 10.9  # a posting: so many levels have their terms in the fronts of rows
+LEAST_FRONTS = 0.7  # bytes of fronts a posting, even if they are more than that
+SHORT = 0xFF  # a gap this long within a front is followed by another gap
 RARE = 64  # a term of fewer rows keeps them as 32-bit numbers, any other as 16-bit ones by ranges of rows
 
 # The search measures itself in postings read; these were tuned on generated news of 100,000 and 1,000,000 articles.
-SLACK = 0.55  # frequent terms stay unread while they usually add less than this share of the k-th best score
-FIRST_AIM = 0.2  # the cosine that is hoped for while no k-th best is known
-PASS_COST = 15_000  # a few passes over the bounds of a range
-ROW_COST = 100  # a look at one row
+SLACK = 0.65  # frequent terms stay unread while they usually add less than this share of the k-th best score
+FIRST_AIM = 0.4  # the cosine that is hoped for while no k-th best is known
+PASS_COST = 10_000  # a few passes over the bounds of a range
+ROW_COST = 80  # a look at one row
 
 # How far ahead memory is asked for.
 NEAR = 256  # postings
 LISTS_AHEAD = 3
-ROWS_AHEAD = 8
-BITS_AHEAD = 12
+ROWS_AHEAD = 6
+FRONTS_AHEAD = 12
+NORMS_AHEAD = 2048
+BATCH = 512  # rows that wait together to be looked at: waiting for memory is then shared
 
 
 def frozen(dtype: nb.types.Type) -> nb.types.Array:
@@ -35,22 +42,7 @@ def frozen(dtype: nb.types.Type) -> nb.types.Array:
 U8, U16, U32, U64 = frozen(nb.uint8), frozen(nb.uint16), frozen(nb.uint32), frozen(nb.uint64)
 I32, I64, F32, BOOL = frozen(nb.int32), frozen(nb.int64), frozen(nb.float32), frozen(nb.boolean)
 
-# numba keeps machine code beside a source file and looks at that file alone: a change in a helper's file, or in a
-# constant above, would go unnoticed. So this stamp of all files of the package takes the place of the one file's.
-STAMP = tuple(
-    (file.name, file.stat().st_mtime, file.stat().st_size) for file in sorted(Path(__file__).parent.glob("*.py"))
-)
-
 
 def compiled(signature: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile for one signature when the module is first imported, and keep the machine code on disk."""
-
-    def decorate(function: Callable[..., Any]) -> Any:
-        made: Any = nb.njit(nogil=True, error_model="numpy")(function)
-        made.enable_caching()
-        made._cache._cache_file._source_stamp = STAMP
-        made.compile(signature)
-        made.disable_compile()
-        return made
-
-    return decorate
+    """As `recommender.compiled`, with numpy's way to divide."""
+    return ahead(signature, error_model="numpy")

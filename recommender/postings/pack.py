@@ -5,11 +5,13 @@
 import numba as nb
 import numpy as np
 
-from recommender.postings.kinds import BOOL, ESCAPE, F32, I32, I64, U16, compiled
+from recommender.postings.kinds import BOOL, ESCAPE, F32, I32, I64, SHORT, U16, compiled
 
-_ROWS = nb.types.Tuple((nb.int64[::1], nb.uint16[::1], nb.float32[::1]))
-_LISTS = nb.types.Tuple((nb.uint16[::1], nb.uint32[::1], nb.uint32[::1], nb.uint32[::1], nb.uint8[::1]))
-_NORMS = nb.types.Tuple((nb.uint8[::1], nb.float32[::1], nb.float32[::1], nb.float32[::1]))
+_LISTS = nb.void(
+    I64, U16, F32, I64, F32, nb.int64, nb.int64,
+    nb.uint16[::1], nb.uint32[::1], nb.uint32[::1], nb.uint32[::1], nb.uint8[::1],
+)  # fmt: skip
+_NORMS = nb.types.UniTuple(nb.float32[::1], 3)
 
 
 @compiled(nb.int64[::1](I32, F32, nb.int64))
@@ -34,9 +36,12 @@ def steps(columns, weights, numbers, count):
     return top
 
 
-@compiled(_ROWS(I64, I32, F32, I32))
-def rows(indptr, columns, weights, numbers):  # noqa: C901 - counts, then fills, by the same loop
-    """Rows by rising term number: where each begins, gaps between numbers, weights."""
+@compiled(nb.int64[::1](I64, I32, F32, I32, nb.uint16[::1], nb.float32[::1]))
+def rows(indptr, columns, weights, numbers, gaps, packed):
+    """Rows by rising term number into gaps between numbers and weights; where each begins.
+
+    With arrays of no length nothing is written: the answer says how long they must be.
+    """
     n = len(indptr) - 1
     most = np.int64(0)
     for row in range(n):
@@ -45,54 +50,48 @@ def rows(indptr, columns, weights, numbers):  # noqa: C901 - counts, then fills,
     bits = weights.view(np.uint32)
     starts = np.zeros(n + 1, np.int64)
     total = np.int64(0)
-    for counting in range(2):
-        if counting == 1:
-            gaps = np.empty(total, np.uint16)
-            packed = np.empty(total, np.float32)
-            total = np.int64(0)
-        else:
-            gaps = np.empty(0, np.uint16)
-            packed = np.empty(0, np.float32)
-        for row in range(n):
-            size = 0
-            for place in range(indptr[row], indptr[row + 1]):
-                if weights[place] > 0:
-                    keys[size] = (np.uint64(numbers[columns[place]]) << np.uint64(32)) | np.uint64(bits[place])
-                    size += 1
-            ordered = np.sort(keys[:size])
-            before = np.int64(-1)
-            for place in range(size):
-                number = np.int64(ordered[place] >> np.uint64(32))
-                gap = number - before
-                before = number
-                while gap > ESCAPE:  # a long gap is crossed by entries of no weight
-                    if counting == 1:
-                        gaps[total] = ESCAPE
-                        packed[total] = 0
-                    total += 1
-                    gap -= ESCAPE
-                if counting == 1:
-                    gaps[total] = gap
-                    packed[total] = np.uint32(ordered[place] & np.uint64(0xFFFFFFFF)).view(np.float32)
+    filling = len(packed) > 0
+    for row in range(n):
+        size = 0
+        for place in range(indptr[row], indptr[row + 1]):
+            if weights[place] > 0:
+                keys[size] = (np.uint64(numbers[columns[place]]) << np.uint64(32)) | np.uint64(bits[place])
+                size += 1
+        ordered = np.sort(keys[:size])
+        before = np.int64(-1)
+        for place in range(size):
+            number = np.int64(ordered[place] >> np.uint64(32))
+            gap = number - before
+            before = number
+            while gap > ESCAPE:  # a long gap is crossed by entries of no weight
+                if filling:
+                    gaps[total] = ESCAPE
+                    packed[total] = 0
                 total += 1
-            starts[row + 1] = total
-    return starts, gaps, packed
+                gap -= ESCAPE
+            if filling:
+                gaps[total] = gap
+                packed[total] = np.uint32(ordered[place] & np.uint64(0xFFFFFFFF)).view(np.float32)
+            total += 1
+        starts[row + 1] = total
+    return starts
 
 
-@compiled(_LISTS(I64, U16, F32, I64, F32, nb.int64, nb.int64))
-def lists(row_starts, gaps, weights, df, steps, common, span):
-    """Rows and codes by term: (ids, table, rare ids, rare starts, codes)."""
+@nb.njit
+def code_of(weight, step):
+    """How many steps a weight is, up."""
+    return min(max(np.int64(np.ceil(np.float64(weight) / np.float64(step))), 1), 255)
+
+
+@compiled(_LISTS)
+def lists(row_starts, gaps, weights, df, steps, common, span, ids, table, rare_ids, rare_starts, codes):
+    """Rows and codes by term, into the last five arrays."""
     n, count = len(row_starts) - 1, len(df)
     ranges = (n + span - 1) // span
     places = np.zeros(count + 1, np.int64)
     for number in range(count):
         places[number + 1] = places[number] + df[number]
     many = places[common]
-    ids = np.empty(many, np.uint16)
-    rare_ids = np.empty(places[count] - many, np.uint32)
-    codes = np.empty(places[count], np.uint8)
-    table = np.zeros(common * (ranges + 1), np.uint32)
-    rare_starts = np.empty(count - common + 1, np.uint32)
     for number in range(common, count + 1):
         rare_starts[number - common] = places[number] - many
     for row in range(n):
@@ -108,22 +107,22 @@ def lists(row_starts, gaps, weights, df, steps, common, span):
                 continue
             at = places[number]
             places[number] = at + 1
-            code = np.int64(np.ceil(np.float64(weight) / np.float64(steps[number])))
-            codes[at] = min(max(code, 1), 255)
+            codes[at] = code_of(weight, steps[number])
             if number < common:
                 ids[at] = row - current * span
             else:
                 rare_ids[at - many] = row
     for number in range(common):
         table[number * (ranges + 1) + ranges] = places[number]
-    return ids, table, rare_ids, rare_starts, codes
 
 
-@compiled(_NORMS(I64, U16, F32, I64))
-def norms(row_starts, gaps, weights, cuts):
-    """Length of each row within each level as codes of the greatest; the greatest; the mean; the longest row."""
+@compiled(_NORMS(I64, U16, F32, I64, nb.float32[:, ::1], nb.uint8[::1]))
+def norms(row_starts, gaps, weights, cuts, squares, codes):
+    """Length of each row within each level as codes of the greatest; (the greatest, the mean, the longest row).
+
+    `squares` is room to work in, levels x n and all 0.
+    """
     n, levels = len(row_starts) - 1, len(cuts)
-    squares = np.zeros((levels, n), np.float32)
     longest = 0.0
     for row in range(n):
         number = np.int64(-1)
@@ -138,7 +137,6 @@ def norms(row_starts, gaps, weights, cuts):
         for rest in range(level, levels):
             squares[rest, row] = total
         longest = max(longest, total)
-    codes = np.zeros(levels * n, np.uint8)
     tops = np.zeros(levels, np.float32)
     usual = np.zeros(levels, np.float32)
     for level in range(levels):
@@ -154,7 +152,7 @@ def norms(row_starts, gaps, weights, cuts):
             for row in range(n):
                 code = np.ceil(np.sqrt(np.float64(squares[level, row])) * (1 + 1e-6) / np.float64(tops[level]) * 255.0)
                 codes[level * n + row] = min(code, 255.0)
-    return codes, tops, usual, np.full(1, np.sqrt(longest) * (1 + 1e-6), np.float32)
+    return tops, usual, np.full(1, np.sqrt(longest) * (1 + 1e-6), np.float32)
 
 
 @compiled(nb.types.Tuple((nb.int32[::1], nb.float32[::1]))(I64, U16, F32, nb.int64))
@@ -174,34 +172,36 @@ def row(row_starts, gaps, weights, row):
     return numbers[:size].copy(), values[:size].copy()
 
 
-@nb.njit(
-    nb.types.Tuple((nb.int64[::1], nb.int32[::1], nb.float32[::1]))(I64, U16, F32, I32, BOOL, nb.boolean),
-    cache=True,
-    nogil=True,
-)
-def unpack(row_starts, gaps, weights, terms, keep, renumber):
-    """The kept rows as CSR arrays, columns ascending; the others are left out, or empty."""
-    kept = np.int64(0)
-    total = np.int64(0)
+@compiled(nb.types.UniTuple(nb.int64, 2)(I64, F32, BOOL, nb.boolean))
+def kept(row_starts, weights, keep, renumber):
+    """How many rows and postings `unpack` gives."""
+    rows, total = np.int64(0), np.int64(0)
+    for row in range(len(keep)):
+        rows += keep[row] or not renumber
+        if keep[row]:
+            for place in range(row_starts[row], row_starts[row + 1]):
+                total += weights[place] > 0
+    return rows, total
+
+
+@compiled(nb.void(I64, U16, F32, I32, BOOL, nb.boolean, nb.int64[::1], nb.int32[::1], nb.float32[::1]))
+def unpack(row_starts, gaps, weights, terms, keep, renumber, indptr, columns, values):
+    """The kept rows into CSR arrays, columns ascending; the others are left out, or empty.
+
+    `indptr` is of as many rows as `kept` says and holds where the first of them is to begin.
+    """
     most = np.int64(0)
     for row in range(len(keep)):
-        kept += keep[row] or not renumber
-        if keep[row]:
-            size = row_starts[row + 1] - row_starts[row]
-            total += size
-            most = max(most, size)
-    indptr = np.zeros(kept + 1, np.int64)
-    columns = np.empty(total, np.int32)
-    values = np.empty(total, np.float32)
+        most = max(most, row_starts[row + 1] - row_starts[row])
     keys = np.empty(most, np.uint64)
     bits = weights.view(np.uint32)
-    kept = 0
-    total = 0
+    made = 0
+    total = indptr[0]
     for row in range(len(keep)):
         if not keep[row]:
             if not renumber:
-                kept += 1
-                indptr[kept] = total
+                made += 1
+                indptr[made] = total
             continue
         number = np.int64(-1)
         size = 0
@@ -215,22 +215,82 @@ def unpack(row_starts, gaps, weights, terms, keep, renumber):
             columns[total] = np.int32(ordered[place] >> np.uint64(32))
             values[total] = np.uint32(ordered[place] & np.uint64(0xFFFFFFFF)).view(np.float32)
             total += 1
-        kept += 1
-        indptr[kept] = total
-    return indptr, columns[:total].copy(), values[:total].copy()
+        made += 1
+        indptr[made] = total
 
 
-@compiled(nb.uint64[::1](I64, U16, F32, nb.int64))
-def bits(row_starts, gaps, weights, words):
-    """Which of the first 64 * words terms each row holds: `words` words a row."""
+@compiled(nb.boolean(F32))
+def valid(weights):
+    """Whether all weights are finite and not negative."""
+    good = True
+    for place in range(len(weights)):
+        good &= 0 <= weights[place] < np.inf
+    return good
+
+
+@compiled(nb.int64[::1](I64, U16, F32, F32, nb.int64, nb.uint16[::1]))
+def fronts(row_starts, gaps, weights, steps, cut, packed):
+    """The terms below `cut` of each row once more as gap + 256 * code; where each row begins; as `rows`."""
     n = len(row_starts) - 1
-    made = np.zeros(n * words, np.uint64)
+    starts = np.zeros(n + 1, np.int64)
+    filling = len(packed) > 0
+    size = np.int64(0)
     for row in range(n):
         number = np.int64(-1)
+        before = np.int64(-1)
         for place in range(row_starts[row], row_starts[row + 1]):
             number += gaps[place]
-            if number >= 64 * words:
+            if number >= cut:
                 break
-            if weights[place] > 0:
-                made[row * words + (number >> 6)] |= np.uint64(1) << np.uint64(number & 63)
-    return made
+            if weights[place] == 0:
+                continue
+            gap = number - before
+            before = number
+            while gap >= SHORT:  # a long gap is crossed by entries of no weight
+                if filling:
+                    packed[size] = SHORT
+                size += 1
+                gap -= SHORT
+            if filling:
+                packed[size] = gap + 256 * code_of(weights[place], steps[number])
+            size += 1
+        starts[row + 1] = size
+    return starts
+
+
+@nb.njit
+def number_of(numbers, columns, places, column):
+    """The term number of a column: from the table of all, or by bisection; -1 if there is none."""
+    if len(numbers):
+        return numbers[column] if 0 <= column < len(numbers) else np.int32(-1)
+    place = np.searchsorted(columns, column)
+    return places[place] if place < len(columns) and columns[place] == column else np.int32(-1)
+
+
+@compiled(nb.int32[::1](I32, I32, I32, I32))
+def look_up(numbers, columns, places, asked):
+    """Term numbers of columns, -1 where there is none."""
+    found = np.empty(len(asked), np.int32)
+    for at in range(len(asked)):
+        found[at] = number_of(numbers, columns, places, asked[at])
+    return found
+
+
+@compiled(nb.types.Tuple((nb.int32[::1], nb.float32[::1]))(I32, I32, I32, I32, F32))
+def query(numbers, columns, places, asked, weights):
+    """Term numbers that there are, ascending, and their weights."""
+    keys = np.empty(len(asked), np.uint64)
+    size = 0
+    bits = weights.view(np.uint32)
+    for at in range(len(asked)):
+        number = number_of(numbers, columns, places, asked[at])
+        if number >= 0:
+            keys[size] = (np.uint64(number) << np.uint64(32)) | np.uint64(bits[at])
+            size += 1
+    ordered = np.sort(keys[:size])
+    found = np.empty(size, np.int32)
+    values = np.empty(size, np.float32)
+    for at in range(size):
+        found[at] = np.int32(ordered[at] >> np.uint64(32))
+        values[at] = np.uint32(ordered[at] & np.uint64(0xFFFFFFFF)).view(np.float32)
+    return found, values

@@ -12,14 +12,14 @@ from recommender.postings.intrinsics import prefetch
 def exact(gaps, weights, dense):
     """Inner product of one row with the scattered query: float64 sums in a fixed order, so equal rows score equal."""
     even, odd = 0.0, 0.0
-    term = -1
+    term = np.uint64(0) - np.uint64(1)  # of no sign: numba tests signed places for being counted from the end
     for pair in range(len(gaps) >> 1):
-        term += gaps[2 * pair]
+        term += np.uint64(gaps[2 * pair])
         even += np.float64(weights[2 * pair]) * np.float64(dense[term])
-        term += gaps[2 * pair + 1]
+        term += np.uint64(gaps[2 * pair + 1])
         odd += np.float64(weights[2 * pair + 1]) * np.float64(dense[term])
     if len(gaps) & 1:
-        term += gaps[len(gaps) - 1]
+        term += np.uint64(gaps[len(gaps) - 1])
         even += np.float64(weights[len(gaps) - 1]) * np.float64(dense[term])
     return even + odd
 
@@ -40,23 +40,11 @@ def unpacked(gaps, weights):
 
 
 @nb.njit
-def prefix(gaps, weights, dense, cut):
-    """The same over the terms below `cut` alone: the frequent ones, which stand first in a row."""
-    total = 0.0
-    term = -1
-    for place in range(len(gaps)):
-        term += gaps[place]
-        if term >= cut:
-            break
-        total += np.float64(weights[place]) * np.float64(dense[term])
-    return total
-
-
-@nb.njit
 def fetch_row(row_starts, gaps, weights, row):
-    """Bring the beginning of a row near."""
+    """Bring a row near, all of it if it is not very long."""
     start = row_starts[row]
-    for line in range(3):
-        prefetch(gaps, start + 32 * line)
-    for line in range(4):
-        prefetch(weights, start + 16 * line)
+    size = min(row_starts[row + 1] - start, 256)
+    for place in range(0, size + 32, 32):
+        prefetch(gaps, start + place)
+        prefetch(weights, start + place)
+        prefetch(weights, start + place + 16)

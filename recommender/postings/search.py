@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recommender.postings import kernels
-from recommender.postings.kinds import BLOCK, RANGE
+from recommender.postings.kinds import BATCH, BLOCK, RANGE
 from recommender.postings.layout import Segment, merge
 
 Rows = NDArray[np.int64]
@@ -124,7 +124,7 @@ class Postings:
         `ties` (rows,), then smaller `numbers` (rows,); by default the later row first. With a `step`, scores that
         round to the same multiple of it are equal. Unknown columns count nothing; columns must be distinct.
         """
-        columns, weights = np.asarray(columns, np.int32), np.asarray(weights, np.float32)
+        columns, weights = np.ascontiguousarray(columns, np.int32), np.ascontiguousarray(weights, np.float32)
         if not np.isfinite(weights).all():
             raise ValueError("weights of a query must be finite")
         out = np.array(excluded, np.int64)
@@ -162,6 +162,11 @@ class Postings:
     def _starts(self) -> list[int]:
         return [int(start) for start in self.starts]
 
+    @cached_property
+    def _largest_first(self) -> list[int]:
+        """The sooner the bar is high, the more is skipped: large segments set it, small ones profit."""
+        return sorted(range(len(self.segments)), key=lambda place: -len(self.segments[place]))
+
     def _alive(self, place: int) -> Mask:
         low, high = self.starts[place], self.starts[place + 1]
         return np.ones(high - low, np.bool_) if self.alive is None else self.alive[low:high]
@@ -194,15 +199,13 @@ class Postings:
     ) -> None:  # fmt: skip
         if heap.k == 0:
             return
-        # The query's own segment first, then the newest: the sooner the bar is high, the more is skipped.
-        order = [place for place in range(len(self.segments) - 1, -1, -1) if place != home]
-        order = order if home < 0 else [home, *order]
+        order = self._largest_first if home < 0 else [home, *(one for one in self._largest_first if one != home)]
         columns = query[0] if home < 0 or len(order) == 1 else self.segments[home].terms[query[0]]
         for place in order:
             segment = self.segments[place]
             low, high = self._starts[place], self._starts[place + 1]
             heap.offer(
-                segment, *(query if place == home else _sorted(segment.number(columns), query[1])),
+                segment, *(query if place == home else segment.query(columns, query[1])),
                 own if place == home else -1, allowed[low:high] if len(allowed) else NOBODY, minimum, step,
                 NONE if ties is None else ties[low:high], NONE if numbers is None else numbers[low:high], low,
                 place == order[-1],
@@ -210,17 +213,21 @@ class Postings:
 
 
 class _Scratch(local):
-    """Arrays each thread keeps between searches; `dense` is all zero then."""
+    """Arrays each thread keeps between searches; `dense` and `frequent` are all zero then."""
 
     def __init__(self) -> None:
         self.dense = np.zeros(1 << 12, np.float32)
+        self.frequent = np.zeros(1 << 12, np.uint32)
         self.bounds = np.zeros(RANGE, np.uint16)
         self.blocks = np.zeros(RANGE // BLOCK, np.uint16)
-        self.waiting = np.zeros(RANGE, np.int32)
+        self.waiting = np.zeros(RANGE + BATCH, np.int32)
+        self.others = np.zeros(RANGE + BATCH, np.int32)
+        self.levels = np.zeros(RANGE + BATCH, np.int8)
 
     def fit(self, terms: int) -> NDArray[np.float32]:
         if len(self.dense) < terms:
             self.dense = np.zeros(terms + terms // 4, np.float32)
+            self.frequent = np.zeros(terms + terms // 4, np.uint32)
         return self.dense
 
 
@@ -251,16 +258,10 @@ class _Heap:
             return
         self.size, read, refined, scored = kernels.search(
             *segment.searched, terms, weights, self.k, step, minimum, allowed, own, ties, numbers, first,
-            _scratch.fit(len(segment.terms)), _scratch.bounds, _scratch.blocks, _scratch.waiting, *best,
+            _scratch.fit(len(segment.terms)), _scratch.frequent, _scratch.bounds, _scratch.blocks, _scratch.waiting,
+            _scratch.others, _scratch.levels, *best,
         )  # fmt: skip
         self.read, self.refined, self.scored = self.read + read, self.refined + refined, self.scored + scored
-
-
-def _sorted(terms: Columns, weights: Weights) -> tuple[Columns, Weights]:
-    """Known terms, ascending."""
-    known = np.flatnonzero(terms >= 0)
-    order = known[np.argsort(terms[known], kind="stable")]
-    return terms[order], weights[order]
 
 
 def _scatter(segment: Segment, terms: Columns, weights: Weights) -> Weights:

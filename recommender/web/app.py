@@ -6,16 +6,22 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
+from data import logs
 from data.clock import Clock, SystemClock
 from data.settings import Settings, load_settings
 from data.store import Store
 from recommender.service import Service
-from recommender.web import api, gate, problems, readers
+from recommender.web import api, limits, problems, readers
 from recommender.web.auth import Keys
 from recommender.web.console.mount import ROUTERS as CONSOLE
 from recommender.web.describe import describe
+from recommender.web.front import Front
+from recommender.web.limits import Limits
+from recommender.web.metrics import Metrics
 from recommender.web.pages import article, docs, home
 from recommender.web.site import Site
 
@@ -27,7 +33,7 @@ DESCRIPTION = (
 )
 
 
-def create_app(store: Store, service: Service, settings: Settings, clock: Clock) -> FastAPI:
+def create_app(store: Store, service: Service, settings: Settings, clock: Clock) -> ASGIApp:
     """The application over an open, migrated store. The service starts and stops with it; the store stays open."""
     app = FastAPI(
         title="Newsbell",
@@ -37,16 +43,30 @@ def create_app(store: Store, service: Service, settings: Settings, clock: Clock)
         redoc_url=None,
         lifespan=_life(service),
     )
-    app.state.site = Site(store, service, settings, clock, Keys(store))
+    metrics = service.observer = Metrics()
+    site = Site(store, service, settings, clock, Keys(store, Limits(limits.file()), settings.rate_per_s), metrics)
+    app.state.site = site
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     app.router.redirect_slashes = False
-    app.router.routes.extend(api.FAST_LANE)
     for router in routers(settings):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.install(app)
-    app.add_middleware(gate.Gate)
-    return app
+    return _with_cors(Front(app, site), settings)
+
+
+def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Answers that web pages of other origins may read; only those the settings name."""
+    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "PUT", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-Request-Id"],
+        expose_headers=["ETag", "Retry-After", "X-Request-Id"],
+    )
 
 
 def routers(settings: Settings) -> list[APIRouter]:
@@ -67,9 +87,10 @@ def _life(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[N
     return life
 
 
-def from_environment() -> FastAPI:
+def from_environment() -> ASGIApp:
     """The application of one worker process, from the environment. DatabaseNotReady says to run `newsbell init`."""
     settings, clock = load_settings(), SystemClock()
+    logs.configure(settings)
     store = Store.open(settings.database_url)
     store.check()
     return create_app(store, Service(store, settings, clock), settings, clock)

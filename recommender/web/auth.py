@@ -11,7 +11,10 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 
 from data.errors import NotAllowed
+from data.settings import Settings
 from data.store import Store
+from data.values import KeyRow
+from recommender.web.limits import Limits
 
 REMEMBER_S = 5.0  # a revoked key stops working within this time on every worker
 MOST_KEYS = 4_096
@@ -19,18 +22,20 @@ MOST_KEYS = 4_096
 
 @dataclass
 class Keys:
-    """Looks a key's role up, and remembers it for `REMEMBER_S` by its hash."""
+    """Looks keys up, and remembers each for `REMEMBER_S` by its hash."""
 
     store: Store
-    known: dict[bytes, tuple[str, float]] = field(default_factory=dict)
+    limits: Limits
+    rate_per_s: float = 0.0  # of a key that has no rate of its own
+    known: dict[bytes, tuple[KeyRow, float]] = field(default_factory=dict)
 
-    def role(self, secret: str) -> str | None:
-        """The role of a live key; None for one that was never issued or is revoked."""
+    def find(self, secret: str) -> KeyRow | None:
+        """A live key; None for one that was never issued or is revoked."""
         digest = sha256(secret.encode()).digest()
-        role, until = self.known.get(digest, ("", 0.0))
-        if until > monotonic():
-            return role
-        found = self.store.key_role(secret)
+        held = self.known.get(digest)
+        if held and held[1] > monotonic():
+            return held[0]
+        found = self.store.find_key(secret)
         if found is None:
             self.known.pop(digest, None)
             return None
@@ -39,17 +44,25 @@ class Keys:
         self.known[digest] = (found, monotonic() + REMEMBER_S)
         return found
 
+    def check(self, header: str, *roles: str) -> None:
+        """Let a call pass whose `Authorization` has a key of one of `roles` that may call now; `operator` covers all.
+
+        Raises 401, NotAllowed or TooMany.
+        """
+        scheme, _, secret = header.partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise _who_are_you("Send a key: Authorization: Bearer KEY (`newsbell keys create` makes one).")
+        key = self.find(secret.strip())
+        if key is None:
+            raise _who_are_you("This key is not known or was revoked.")
+        if key.role not in {*roles, "operator"}:
+            raise NotAllowed(f"A key of role {key.role!r} may not do this; use one of role {' or '.join(roles)!r}.")
+        self.limits.take(key.id, self.rate_per_s if key.rate_per_s is None else key.rate_per_s)
+
 
 def check(request: Request, *roles: str) -> None:
-    """Let a request pass whose key has one of `roles`; `operator` covers all. Raises 401 or NotAllowed."""
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not secret.strip():
-        raise _who_are_you("Send a key: Authorization: Bearer KEY (`newsbell keys create` makes one).")
-    role = request.app.state.site.keys.role(secret.strip())
-    if role is None:
-        raise _who_are_you("This key is not known or was revoked.")
-    if role not in {*roles, "operator"}:
-        raise NotAllowed(f"A key of role {role!r} may not do this; use one of role {' or '.join(roles)!r}.")
+    """Let a request pass whose key has one of `roles`: see `Keys.check`."""
+    request.app.state.site.keys.check(request.headers.get("authorization", ""), *roles)
 
 
 def check_reading(request: Request) -> None:
@@ -65,14 +78,16 @@ def check_page(request: Request) -> None:
 
 
 def is_open(request: Request) -> bool:
-    """Whether pages and reading calls need no key: `public_reads` is set and the caller is on this machine."""
-    return bool(request.app.state.site.settings.public_reads) and is_loopback(request)
+    """Whether pages and reading calls need no key."""
+    return open_to(request.app.state.site.settings, request.scope.get("client"))
 
 
-def is_loopback(request: Request) -> bool:
-    """Whether the request comes from this machine."""
+def open_to(settings: Settings, client: Any) -> bool:
+    """Whether a caller needs no key to read: `public_reads` is set and the address is of this machine."""
+    if not settings.public_reads or not client:
+        return False
     try:
-        return request.client is not None and ip_address(request.client.host).is_loopback
+        return ip_address(client[0]).is_loopback
     except ValueError:
         return False
 

@@ -1,6 +1,6 @@
 """Reading what a request carries: JSON bodies, lists checked item by item, query parameters."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, get_origin
 
@@ -33,8 +33,13 @@ class Checked(Generic[Item]):
 
 async def json_body(request: Request) -> Any:
     """The body as JSON; 400 where it is none."""
+    return decoded(await request.body())
+
+
+def decoded(body: bytes) -> Any:
+    """A body as JSON; 400 where it is none."""
     try:
-        return msgspec.json.decode(await request.body())
+        return msgspec.json.decode(body)
     except msgspec.ValidationError as error:  # well-formed, but a number no field can take
         raise InvalidInput(f"The body holds a number out of range: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -45,7 +50,11 @@ async def json_body(request: Request) -> Any:
 
 async def json_list(request: Request) -> list[Any]:
     """The body as a list of at most `LONGEST_LIST` items."""
-    body = await json_body(request)
+    return as_list(await json_body(request))
+
+
+def as_list(body: Any) -> list[Any]:
+    """A decoded body as a list of at most `LONGEST_LIST` items."""
     if not isinstance(body, list):
         raise InvalidInput("The body must be a list: put [ ] around a single item.")
     if len(body) > LONGEST_LIST:
@@ -87,8 +96,13 @@ def query(request: Request, shape: type[Item], *, skip_empty: bool = False) -> I
 
     A form sends its empty fields too: `skip_empty` takes them as not given.
     """
+    return query_of(request.query_params.multi_items(), shape, skip_empty=skip_empty)
+
+
+def query_of(pairs: Iterable[tuple[str, str]], shape: type[Item], *, skip_empty: bool = False) -> Item:
+    """Names and values as one shape; an unknown or repeated one is an error."""
     values: dict[str, Any] = {}
-    for name, value in request.query_params.multi_items():
+    for name, value in pairs:
         if skip_empty and not value:
             continue
         if name in shape.model_fields and get_origin(shape.model_fields[name].annotation) is list:

@@ -7,7 +7,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from data.wire import ArticleIn, DeviceIn, EventIn, ReaderIn
+from data.wire import VISIBLE, ArticleIn, DeviceIn, EventIn, ReaderIn, ReaderPatch
+from recommender.web import examples
 from recommender.web.problems import MEDIA_TYPE, Problem
 
 REF = "#/components/schemas/{model}"
@@ -17,9 +18,13 @@ MEANINGS = {
     403: "The key's role does not cover this call",
     404: "The id names nothing we hold",
     413: "The body or list is larger than the limit",
+    405: "The address takes other methods: `Allow` names them",
+    410: "The list was begun more than 30 minutes ago; begin a new one",
     415: "The body is not sent as JSON",
     422: "Something in the request is not right: `errors` names each fault",
-    503: "The database does not answer or is of another version",
+    429: "The key's rate is used up; `Retry-After` says how many seconds to wait",
+    500: "Something went wrong on our side; the log has it under the `X-Request-Id` of the answer",
+    503: "The database does not answer or is of another version, or more arrives than can be written",
 }
 EXAMPLES: dict[str, Any] = {
     "ArticleIn": {
@@ -43,7 +48,20 @@ EXAMPLES: dict[str, Any] = {
         "dwell_s": 42,
     },
     "ReaderIn": {"zone": "Europe/Prague", "language": "en", "followed_topics": ["transport"], "quiet_until": "06:30"},
+    "ReaderPatch": {
+        "push": False,
+        "add": {"muted_sources": ["gossip-weekly"]},
+        "remove": {"muted_topics": ["transport"]},
+    },
     "DeviceIn": {"platform": "android", "app_version": "4.2", "language": "en"},
+}
+
+
+NAMED = {
+    "article": EXAMPLES["ArticleIn"]["id"],
+    "event": EXAMPLES["EventIn"]["id"],
+    "reader": "reader-18",
+    "fid": "fid-5f0c2c1e",
 }
 
 
@@ -53,6 +71,11 @@ def fails(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": MEANINGS[status], "content": content} for status in statuses}
 
 
+def not_modified() -> dict[int | str, dict[str, Any]]:
+    """The answer to who holds the same already."""
+    return {304: {"description": "The caller holds the same list: `If-None-Match` named its `ETag`"}}
+
+
 def body(model: str) -> dict[str, Any]:
     """A call that takes one object."""
     return _body({"$ref": REF.format(model=model)}, EXAMPLES[model])
@@ -60,8 +83,9 @@ def body(model: str) -> dict[str, Any]:
 
 def bulk(model: str) -> dict[str, Any]:
     """A call that takes a list, each item checked alone."""
-    items = {"type": "array", "maxItems": 1_000, "items": {"$ref": REF.format(model=model)}}
-    return _body(items, [EXAMPLES[model]])
+    anything = {"description": "Whatever else is in the list comes back as rejected, with the reason"}
+    one = {"anyOf": [{"$ref": REF.format(model=model)}, anything]}
+    return _body({"type": "array", "maxItems": 1_000, "items": one}, [EXAMPLES[model]])
 
 
 def _body(schema: dict[str, Any], example: Any) -> dict[str, Any]:
@@ -85,17 +109,26 @@ def describe(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
     )
-    shapes = [(model, "validation") for model in (ArticleIn, EventIn, ReaderIn, DeviceIn, Problem)]
+    shapes = [(model, "validation") for model in (ArticleIn, EventIn, ReaderIn, ReaderPatch, DeviceIn, Problem)]
     _, schemas = models_json_schema(shapes, ref_template=REF)  # type: ignore[arg-type]
     components = document.setdefault("components", {})
     components.setdefault("schemas", {}).update(schemas["$defs"])
     for model, from_path in (("ReaderIn", "id"), ("DeviceIn", "fid")):
         schema = components["schemas"][model]
         schema["required"] = [name for name in schema["required"] if name != from_path]
-        schema["properties"][from_path]["description"] = "May be left out: the address names it"
+        del schema["properties"][from_path]  # the address names it; the body may repeat it
+    for model, schema in components["schemas"].items():
+        if model in examples.ANSWERS:
+            schema["examples"] = [examples.ANSWERS[model]]
+        for name, meaning in examples.MEANINGS.get(model, {}).items():
+            schema["properties"][name].setdefault("description", meaning)
     components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     for path, calls in document["paths"].items():
         for call in calls.values():
             call["security"] = [{"key": []}] if path.startswith("/v1/") else []
+            for parameter in call.get("parameters", []):
+                if parameter["in"] == "path":
+                    parameter["schema"] = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": VISIBLE}
+                    parameter["example"] = NAMED[parameter["name"]]
     app.openapi_schema = document
     return document

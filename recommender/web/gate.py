@@ -1,53 +1,50 @@
-"""What every request passes before a route sees it: path, size and type of the body; and what every answer carries."""
+"""What every request passes before a route sees it: its path, the size and type of its body."""
 
 import re
 from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from recommender.web.problems import problem
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive
 
 BODY_LIMIT = 10_000_000  # bytes
 CSP = (
     "default-src 'self'; img-src 'self' https: data:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
-SAFE_HEADERS = {
-    "content-security-policy": CSP,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-}
+SAFE_HEADERS = (
+    (b"content-security-policy", CSP.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+
+
+class Given:
+    """The headers of a request by name; of one that is given twice the last counts. Looked up five times a request."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, scope: MutableMapping[str, Any]) -> None:
+        self._raw: dict[bytes, bytes] = dict(scope["headers"])
+
+    def get(self, name: bytes, default: str = "") -> str:
+        """The value of a header, whose name is in small letters."""
+        value = self._raw.get(name)
+        return default if value is None else value.decode("latin-1")
+
+    def __contains__(self, name: bytes) -> bool:
+        return name in self._raw
+
+    def as_dict(self) -> dict[str, str]:
+        """All of them."""
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._raw.items()}
+
+
 _ENCODED = re.compile(rb"%(2[fF]|25)")
 _JSON = re.compile(r"application/(json|[\w.-]+\+json)$")
-
-
-class Gate:
-    """ASGI middleware: keeps `%2F` inside one path segment, limits bodies, adds the safety headers.
-
-    A publisher's identifiers may hold slashes (many feeds use addresses), so `%2F` must not split the path. It stays
-    encoded in the path that is matched; `segment` decodes it.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        keep_encoded_slashes(scope)
-        send = _with_safe_headers(send)
-        headers = Headers(scope=scope)
-        refused = _refusal(scope["path"], headers)
-        if refused:
-            await problem(*refused)(scope, receive, send)
-            return
-        await self.app(scope, _limited(receive), send)
 
 
 def keep_encoded_slashes(scope: MutableMapping[str, Any]) -> None:
@@ -57,30 +54,44 @@ def keep_encoded_slashes(scope: MutableMapping[str, Any]) -> None:
         scope["path"] = unquote(_ENCODED.sub(rb"%25\1", raw.partition(b"?")[0]).decode("latin-1"))
 
 
+async def body_of(receive: Receive) -> bytes:
+    """The whole body of a request, within the limit."""
+    counted = limited(receive)
+    parts = []
+    while True:
+        message = await counted()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
 def segment(value: str) -> str:
     """The text of one path segment as the caller meant it."""
     return unquote(value)
 
 
-def _refusal(path: str, headers: Headers) -> tuple[int, str] | None:
-    length = headers.get("content-length", "0")
+def refusal(path: str, headers: Given) -> tuple[int, str] | None:
+    """Status and detail for a request whose body cannot be taken as it is announced; None: go on."""
+    length = headers.get(b"content-length", "0")
     if length.isdigit() and int(length) > BODY_LIMIT:
         return 413, f"The body is larger than {BODY_LIMIT:,} bytes; send it in parts."
-    if not path.startswith("/v1/") or (length == "0" and "transfer-encoding" not in headers):
+    if not path.startswith("/v1/") or (length == "0" and b"transfer-encoding" not in headers):
         return None
-    if headers.get("content-encoding", "identity") != "identity":
+    if headers.get(b"content-encoding", "identity") != "identity":
         return 415, "Compressed bodies are not read; send the JSON as it is."
-    kind, _, options = headers.get("content-type", "application/json").lower().partition(";")
+    kind, _, options = headers.get(b"content-type", "application/json").lower().partition(";")
     if not _JSON.match(kind.strip()) or ("charset" in options and "utf-8" not in options):
         return 415, "The body must be JSON in UTF-8; send Content-Type: application/json."
     return None
 
 
-def _limited(receive: Receive) -> Receive:
+def limited(receive: Receive) -> Receive:
     """`receive` that stops at the limit: a chunked body has no length to refuse it by."""
     total = 0
 
-    async def limited() -> Message:
+    async def counted() -> Message:
         nonlocal total
         message = await receive()
         total += len(message.get("body", b""))
@@ -88,15 +99,4 @@ def _limited(receive: Receive) -> Receive:
             raise HTTPException(413, f"The body is larger than {BODY_LIMIT:,} bytes; send it in parts.")
         return message
 
-    return limited
-
-
-def _with_safe_headers(send: Send) -> Send:
-    async def safe(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in SAFE_HEADERS.items():
-                headers.setdefault(name, value)
-        await send(message)
-
-    return safe
+    return counted

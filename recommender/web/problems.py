@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 from http import HTTPStatus
+from math import ceil
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -23,6 +24,9 @@ STATUS_OF: dict[type[errors.NewsbellError], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.NotAllowed: 403,
+    errors.Expired: 410,
+    errors.TooMany: 429,
+    errors.Overloaded: 503,
     errors.DatabaseNotReady: 503,
 }
 LONGEST_MESSAGE = 500  # a message quotes the caller's own words: never send back a book
@@ -101,12 +105,23 @@ def status_of(error: errors.NewsbellError) -> int:
     return next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 500)
 
 
-async def _ours(request: Request, error: Exception) -> Response:
+def answer_to(request: Request, error: Exception) -> Response:
+    """The answer to a request that ended in an error, whatever it is."""
+    kinds = ((errors.NewsbellError, _ours), (HTTPException, _http), (OperationalError, _database))
+    return next((answer for kind, answer in kinds if isinstance(error, kind)), _unforeseen)(request, error)
+
+
+def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.NewsbellError)  # noqa: S101
-    return respond(request, status_of(error), str(error), faults=getattr(error, "faults", ()))
+    headers = {}
+    if isinstance(error, errors.TooMany):
+        headers["Retry-After"] = str(ceil(error.after_s))
+    if isinstance(error, errors.Overloaded):
+        headers["Retry-After"] = "1"
+    return respond(request, status_of(error), str(error), faults=getattr(error, "faults", ()), headers=headers)
 
 
-async def _http(request: Request, error: Exception) -> Response:
+def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     headers = dict(error.headers or {})
     detail = error.detail
@@ -128,26 +143,32 @@ def methods_at(request: Request) -> set[str]:
     return found
 
 
-async def _request(request: Request, error: Exception) -> Response:
+def _request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     faults = [Fault(where=where_of(item), message=item["msg"]) for item in error.errors()]
     return respond(request, 422, "The request is not right: see errors.", faults=faults)
 
 
-async def _database(request: Request, error: Exception) -> Response:
+def _database(request: Request, error: Exception) -> Response:
     log.error("the database did not answer: %s", type(error).__name__)
     return respond(request, 503, "The database did not answer; try again shortly.", headers={"Retry-After": "1"})
 
 
-async def _unforeseen(request: Request, error: Exception) -> Response:
-    log.error("unforeseen error: %s", type(error).__name__)
+def _unforeseen(request: Request, error: Exception) -> Response:
+    log.error("unforeseen error: %s", type(error).__name__, exc_info=error)
+    request.app.state.site.metrics.failed(error)
     return respond(request, 500, "Something went wrong on our side; the log says more.")
 
 
 def install(app: FastAPI) -> None:
     """Make every error of `app` a problem answer."""
-    app.add_exception_handler(errors.NewsbellError, _ours)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _request)
-    app.add_exception_handler(OperationalError, _database)
-    app.add_exception_handler(Exception, _unforeseen)
+
+    async def answer(request: Request, error: Exception) -> Response:
+        return answer_to(request, error)
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        return _request(request, error)
+
+    for kind in (errors.NewsbellError, HTTPException, OperationalError, Exception):
+        app.add_exception_handler(kind, answer)
+    app.add_exception_handler(RequestValidationError, invalid)

@@ -4,13 +4,17 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from tempfile import TemporaryDirectory
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from data import logs
 from data.errors import InvalidSettings
 from data.settings import Settings
 
+SHARED = "PROMETHEUS_MULTIPROC_DIR"  # a folder of the workers of one server, set before they start
+REPLACE_S = 60  # a worker that does not answer its parent this long is replaced; learning a vocabulary may take long
 APP = "recommender.web.app:from_environment"
 GRACE_S = 10  # requests in flight get this long when the server is told to stop
 
@@ -34,11 +38,16 @@ def run(settings: Settings, *, workers: int = 1, announce: Callable[[str], None]
         access_log=False,  # its lines name readers and what they read
         server_header=False,
         log_level=settings.log_level.lower(),
+        log_config=None,  # ours: text or JSON, with the id of the request
         timeout_graceful_shutdown=GRACE_S,
+        timeout_worker_healthcheck=REPLACE_S,
     )
+    logs.configure(settings)
     with listener:
         if workers > 1:
-            Multiprocess(config, sockets=[listener]).run()
+            with TemporaryDirectory(prefix="newsbell-workers-") as folder:
+                os.environ[SHARED] = folder
+                Multiprocess(config, sockets=[listener]).run()
         else:
             uvicorn.Server(config).run(sockets=[listener])
 

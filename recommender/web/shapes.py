@@ -1,8 +1,8 @@
 """The shapes of API version 1 that are not in `data.wire`: queries and answers."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from data.errors import InvalidInput
 from data.values import ReaderRow
@@ -17,10 +17,26 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _digits(value: Any) -> Any:
+    if isinstance(value, str) and not (value.isascii() and value.removeprefix("-").isdigit()):
+        raise ValueError("is no whole number, like 20")
+    return value
+
+
+def _true_or_false(value: Any) -> Any:
+    if value not in (True, False, "true", "false"):
+        raise ValueError("is neither true nor false")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_digits)]
+Flag = Annotated[bool, BeforeValidator(_true_or_false)]
+
+
 class RelatedQuery(Query):
     """How many articles to put under a story, for whom, in which language."""
 
-    limit: int = Field(10, ge=1, le=100, description="Most cards to answer")
+    limit: Whole = Field(10, ge=1, le=100, description="Most cards to answer")
     reader: Identifier | None = Field(None, description="Leave out what this reader has read or muted")
     language: Language | None = Field(None, description="Only articles in this language")
 
@@ -28,10 +44,11 @@ class RelatedQuery(Query):
 class ForYouQuery(Query):
     """How many articles to list, and which."""
 
-    limit: int = Field(20, ge=1, le=100, description="Most cards to answer")
+    limit: Whole = Field(20, ge=1, le=100, description="Most cards to answer")
+    cursor: str | None = Field(None, min_length=1, max_length=4_000, description="`next` of the page before")
     category: Topic | None = Field(None, description="Only articles of this category")
     language: Language | None = Field(None, description="Only articles in this language")
-    explain: bool = Field(False, description="Add the score and its parts to each card")
+    explain: Flag = Field(False, description="Add the score and its parts to each card")
     exclude: list[Identifier] = Field(
         default_factory=list, max_length=500, description="Articles not to list; repeat the parameter for each"
     )
@@ -104,7 +121,7 @@ class ForYouAnswer(BaseModel):
 
     served_id: str = Field(description="Send it back with the events that this list leads to")
     items: list[CardShape]
-    next: str | None = Field(description="Null: the list ends here")
+    next: str | None = Field(description="The `cursor` of the next page of this list; null: it ends here")
 
 
 class ReaderAnswer(BaseModel):
@@ -122,6 +139,22 @@ class ReaderAnswer(BaseModel):
     muted_sources: list[str]
     followed_stories: list[str]
     muted_stories: list[str]
+
+
+class ReaderExport(BaseModel):
+    """Everything held on a reader."""
+
+    reader: dict[str, Any]
+    devices: list[dict[str, Any]]
+    events: list[dict[str, Any]]
+    deliveries: list[dict[str, Any]]
+    served: list[dict[str, Any]] = Field(description="Lists as they were shown")
+
+
+class ReaderQuery(Query):
+    """How much to tell of a reader."""
+
+    export: Flag = Field(False, description="Everything held on the reader, not the choices alone")
 
 
 class Health(BaseModel):

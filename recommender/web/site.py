@@ -9,6 +9,7 @@ from data.settings import Settings
 from data.store import Store
 from recommender.service import Service
 from recommender.web.auth import Keys
+from recommender.web.metrics import Metrics
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Site:
     settings: Settings
     clock: Clock
     keys: Keys
+    metrics: Metrics
 
 
 def site_of(request: Request) -> Site:

@@ -119,3 +119,27 @@ def test_feed_state_is_remembered(store: Store) -> None:
     store.put_feed(url, etag='"1"', last_modified=None, fetched_at=NOW)
     store.put_feed(url, etag='"2"', last_modified=None, fetched_at=NOW)
     assert store.feed(url).etag == '"2"'  # type: ignore[union-attr]
+
+
+def test_what_is_kept_of_readers_is_as_fresh_as_the_rows(store: Store, article: Any) -> None:
+    """Another process writes; this one asks the same readers again and again."""
+    store.put_articles([article(f"a{number}", title=f"Title {number} of its own") for number in range(5)], now=NOW)
+    url = store.engine.url.render_as_string(hide_password=False)
+    with Store.open(url) as other:
+        for step in range(30):
+            reader = f"r{step % 3}"
+            fields = {"id": f"e{step}", "reader": reader, "article": f"a{step % 5}", "at": NOW.isoformat()}
+            kind = "impression" if step % 4 == 0 else "read"
+            other.add_events([EventIn.model_validate(fields | {"kind": kind})], now=NOW)
+            if step % 7 == 3:
+                other.withdraw_event(f"e{step}")
+            if step % 11 == 10:
+                other.erase_reader("r1")
+            for key in ("r0", "r1", "r2"):
+                mine, fresh = store.reader_state(key), other.reader_state(key, until=NOW + timedelta(days=1))
+                assert (mine is None) == (fresh is None)
+                if mine and fresh:
+                    assert mine.row == fresh.row
+                    for one, two in ((mine.reads, fresh.reads), (mine.impressions, fresh.impressions)):
+                        assert one.article_id.tolist() == two.article_id.tolist()
+                        assert one.kind.tolist() == two.kind.tolist()

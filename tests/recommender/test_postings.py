@@ -1,6 +1,7 @@
 """Searching postings gives what looking at every row gives."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 import pytest
@@ -172,6 +173,49 @@ def test_rows_come_back_as_they_went_in() -> None:
         assert (twice != matrix).nnz == 0
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    terms=st.sampled_from([3, 80, 400, 3_000]),
+    mean=st.sampled_from([1.0, 20.0, 90.0]),
+    levels=st.sampled_from([0, 1, 2]),
+    k=st.sampled_from([1, 10, 300]),
+    minimum=st.sampled_from([0.0, 0.08, 0.3]),
+)
+def test_frequent_terms_left_unread_change_no_answer(seed, terms, mean, levels, k, minimum) -> None:
+    # Enough rows that terms have lists by ranges, levels and fronts; rows with one term or none among them.
+    matrix = random_rows(seed, 900, terms, mean, levels=levels)
+    matrix = sparse.vstack([matrix, matrix[:40], sparse.csr_matrix((3, terms), dtype=np.float32)], format="csr")
+    whole = Postings.build(matrix)
+    split = Postings.build(matrix[:850]).add(matrix[850:900]).add(matrix[900:])
+    for row in (0, 39, 500, 899, 930, 942):
+        expected = by_looking_at_all(matrix, dense(matrix, row), k, out=[row], minimum=minimum)
+        for one in (whole, split, split.merged(1, 3)):
+            agree(one.nearest(row, k, minimum=minimum), expected)
+
+
+def test_wide_gaps_between_frequent_terms_are_crossed() -> None:
+    # Frequent terms of some rows lie more than one byte apart, other terms more than two.
+    rng = np.random.default_rng(20)
+    full = rng.random((400, 700)) * (rng.random((400, 700)) < np.linspace(0.9, 0.3, 700))
+    full[:40, 5:650] = 0
+    far = sparse.random(400, 70_000, 0.0002, format="csr", dtype=np.float32, rng=rng)
+    matrix = unit(sparse.hstack([sparse.csr_matrix(full, dtype=np.float32), far], format="csr"))
+    postings = Postings.build(matrix)
+    assert (postings.segments[0].fronts & 255).max() == kinds.SHORT
+    for row in range(0, 400, 13):
+        agree(postings.nearest(row, 10), by_looking_at_all(matrix, dense(matrix, row), 10, out=[row]))
+
+
+def test_small_segments_hold_no_table_of_all_columns() -> None:
+    row = sparse.csr_matrix(([0.6, 0.8], ([0, 0], [7, 900_000])), shape=(1, 1_000_000), dtype=np.float32)
+    segment = Segment.build(row)
+    assert segment.nbytes < 1_000
+    assert (segment.number(np.array([900_000, 8, -1, 7])) >= 0).tolist() == [True, False, False, True]
+    found = Postings.build(row).search(np.array([900_000, 5]), np.array([0.5, 1.0]), 3)
+    assert (found.rows.tolist(), found.scores.tolist()) == ([0], [np.float32(0.4)])
+
+
 def test_scores_of_some_rows() -> None:
     matrix = random_rows(11, 300, 100, 15)
     postings = Postings.build(matrix[:100]).add(matrix[100:])
@@ -246,6 +290,39 @@ def test_threads_search_while_others_add() -> None:
         assert all(one.result() for one in asked)
     whole = Postings.build(matrix)
     assert current[0].nearest(599, 9).rows.tolist() == whole.nearest(599, 9).rows.tolist()
+
+
+def test_a_snapshot_is_searched_while_others_are_swapped_in_merged_and_removed() -> None:
+    matrix = random_rows(16, 500, 150, 25)
+    current = [Postings.build(matrix[:300])]
+    failed: list[int] = []
+    done = Event()
+
+    def ask() -> None:
+        row = 0
+        while not done.is_set():
+            row = (row + 37) % 300
+            snapshot = current[0]
+            allowed = np.ones(len(snapshot), np.bool_) if snapshot.alive is None else snapshot.alive
+            some = matrix[: len(snapshot)]
+            found = snapshot.nearest(row, 5)
+            try:
+                agree(found, by_looking_at_all(some, dense(some, row), 5, out=[row], allowed=allowed))
+            except AssertionError:
+                failed.append(row)
+
+    with ThreadPoolExecutor(3) as pool:
+        asking = [pool.submit(ask) for _ in range(3)]
+        for start in range(300, 500, 20):
+            current[0] = current[0].add(matrix[start : start + 20])
+            current[0] = current[0].remove([start - 300])
+            if start % 60 == 0:
+                current[0] = current[0].merged(1)
+        current[0] = current[0].merged()
+        done.set()
+        for one in asking:
+            one.result()
+    assert not failed
 
 
 def test_machine_code_is_kept_for_these_sources() -> None:

@@ -1,6 +1,8 @@
 """A small newsroom to plan for: articles with stories, readers with devices, a morning campaign."""
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 
 from data.alerts import CampaignRow, Due
 from data.campaigns import Campaigns
+from data.clock import SystemClock
 from data.store import Store
 from data.values import RuleRow
 from data.wire import ArticleIn, DeviceIn, EventIn, ReaderIn
@@ -15,7 +18,15 @@ from recommender import rules
 from recommender.index import ArticleIndex
 from recommender.popularity import Popularity
 from recommender.snapshot import Snapshot
+from scheduler.fake_fcm.script import make_script
+from scheduler.fake_fcm.server import FakeFcm, running
+from scheduler.fcm import FcmSender
+from scheduler.fcm_transport import Transport
+from scheduler.message import Composer, Outgoing
+from scheduler.pace import Limits
+from scheduler.pacer import Pacer
 from scheduler.planning import Planner
+from scheduler.projects import FixedBearer, Project
 
 NOW = datetime(2026, 3, 2, 7, 31, tzinfo=UTC)  # a Monday
 TEXTS = {
@@ -175,3 +186,58 @@ def verdicts(report: Any) -> dict[str, str]:
 @pytest.fixture
 def verdicts_of() -> Callable[[Any], dict[str, str]]:
     return verdicts
+
+
+# --- sending ---
+
+QUIET = {"quota": {"per_minute": None, "per_device_minute": None}}  # a fake that takes everything
+
+
+@pytest.fixture
+def fake() -> Iterator[Callable[..., FakeFcm]]:
+    """Starts loopback FCMs: `fake(rules=[...])` plays that script; all quotas are off unless given."""
+    with ExitStack() as running_now:
+
+        def start(**script: Any) -> FakeFcm:
+            return running_now.enter_context(running(make_script(QUIET | script)))
+
+        yield start
+
+
+@pytest.fixture
+def sender_to() -> Iterator[Callable[..., FcmSender]]:
+    """Makes senders for a fake: no ramp, no practical limit, a bearer the fake takes."""
+    made: list[FcmSender] = []
+
+    def make(server: FakeFcm, **options: Any) -> FcmSender:
+        bearer = options.pop("bearer", FixedBearer())
+        limits = options.pop("limits", Limits(quota_per_minute=60_000_000, share=1.0, ramp_s=0))
+        transport = {"connections": 2, "ca_file": server.ca_file} | options.pop("transport", {})
+        ids = options.pop("projects", {"": "demo-news"})
+        base = options.pop("url", server.url)
+        known = {app: Project(app, one, f"{base}/v1/projects/{one}/messages:send", bearer) for app, one in ids.items()}
+        pacer = options.pop("pacer", None) or Pacer(limits, rng=random.Random(1))
+        made.append(FcmSender(known, Transport(**transport), pacer, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def many(make_due: Callable[..., Due]) -> Callable[..., list[Outgoing]]:
+    """Makes messages to as many devices, `fid-0` and on; `fields` may be a function of the number."""
+
+    def make(count: int, start: int = 0, **fields: Any) -> list[Outgoing]:
+        now = SystemClock().now()
+        composer = Composer()
+        given = {"expires_at": now + timedelta(hours=1), "platform": "android"}
+
+        def due(number: int) -> Due:
+            own = {name: value(number) if callable(value) else value for name, value in fields.items()}
+            return make_due(**{"id": number, "key": f"d{number}", "fid": f"fid-{number}"} | given | own)
+
+        return [composer.compose(due(number), now) for number in range(start, start + count)]
+
+    return make

@@ -27,4 +27,5 @@ class Slow(LogSender):
 if __name__ == "__main__":
     url, path, now = sys.argv[1:]
     with Store.open(url) as store, open_messages(Path(path)) as stream:
-        Deliverer(store, Slow(stream), FixedClock(datetime.fromisoformat(now))).drain()
+        clock = FixedClock(datetime.fromisoformat(now))
+        Deliverer(store, Slow(stream), clock, settle_every_s=3_600).drain()

@@ -143,12 +143,13 @@ def test_what_cannot_be_composed_fails_alone(newsroom: "Newsroom") -> None:
     assert (drained.failed, sender.sent) == (1, [])
 
 
-def test_a_stop_is_obeyed_between_claims(newsroom: "Newsroom") -> None:
+def test_a_stop_gives_back_what_was_claimed_and_not_sent(newsroom: "Newsroom") -> None:
     planned(newsroom)
     sender = Recorder()
     drain(newsroom, sender=sender, claimed_at_once=1, is_stopping=lambda: len(sender.sent) >= 2)
     assert len(sender.sent) == 2
-    assert ends(newsroom) == {"sent": 2, "ready": 1}
+    assert ends(newsroom) == {"sent": 2, "ready the sender was stopped": 1}
+    assert drain(newsroom)[0].sent == 1
 
 
 def test_a_sender_that_breaks_loses_no_outcome_it_reported(newsroom: "Newsroom") -> None:

@@ -17,27 +17,44 @@ from scheduler.message import compose, shorten
 MakeDue = Callable[..., Due]
 
 
-def test_a_spliced_message_is_what_firebase_admin_builds_whole(make_due: MakeDue, now: datetime) -> None:
-    due = make_due()
-    whole = messaging.Message(
-        fid="fid-1",
-        data={"article_id": "tariffs", "story_id": "7", "url": due.url, "delivery_id": "d1"},
-        notification=messaging.Notification(title="New tariffs", body=due.summary, image=due.image_url),
-        android=messaging.AndroidConfig(
+PARTS: dict[str, Callable[[Due], dict[str, Any]]] = {
+    "android": lambda due: {
+        "android": messaging.AndroidConfig(
             collapse_key="morning",
             ttl=timedelta(hours=6),
             priority="normal",
             notification=messaging.AndroidNotification(tag="story-7"),
-        ),
-        apns=messaging.APNSConfig(
+        )
+    },
+    "ios": lambda due: {
+        "apns": messaging.APNSConfig(
             headers={
                 "apns-collapse-id": "story-7",
                 "apns-expiration": str(int(due.expires_at.timestamp())),
                 "apns-priority": "5",
                 "apns-push-type": "alert",
             },
-            payload=messaging.APNSPayload(aps=messaging.Aps(thread_id="morning")),
-        ),
+            payload=messaging.APNSPayload(aps=messaging.Aps(thread_id="morning", mutable_content=True)),
+        )
+    },
+    "web": lambda due: {
+        "webpush": messaging.WebpushConfig(
+            headers={"TTL": "21600", "Urgency": "normal", "Topic": "story-7"},
+            notification=messaging.WebpushNotification(tag="story-7"),
+            fcm_options=messaging.WebpushFCMOptions(link=due.url),
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("platform", PARTS)
+def test_a_spliced_message_is_what_firebase_admin_builds_whole(make_due: MakeDue, now: datetime, platform: str) -> None:
+    due = make_due(platform=platform)
+    whole = messaging.Message(
+        fid="fid-1",
+        data={"article_id": "tariffs", "story_id": "7", "url": due.url, "delivery_id": "d1"},
+        notification=messaging.Notification(title="New tariffs", body=due.summary, image=due.image_url),
+        **PARTS[platform](due),
         fcm_options=messaging.FCMOptions(analytics_label="morning"),
     )
     assert compose(due, now).body == {"message": json.loads(str(whole))}
@@ -53,14 +70,24 @@ def test_devices_of_one_article_differ_only_in_what_is_theirs(make_due: MakeDue,
 
 
 def test_the_message_lives_no_longer_than_the_news(make_due: MakeDue, now: datetime) -> None:
-    made = compose(make_due(expires_at=now + timedelta(minutes=10)), now + timedelta(minutes=4)).body["message"]
-    assert made["android"]["ttl"] == "360s"
-    assert made["apns"]["headers"]["apns-expiration"] == str(int((now + timedelta(minutes=10)).timestamp()))
+    ends = now + timedelta(minutes=10)
+    android, apple, web = (
+        compose(make_due(expires_at=ends, platform=one), now + timedelta(minutes=4)).body["message"]
+        for one in ("android", "ios", "web")
+    )
+    assert android["android"]["ttl"] == "360s"
+    assert web["webpush"]["headers"]["TTL"] == "360"
+    assert apple["apns"]["headers"]["apns-expiration"] == str(int((now + timedelta(minutes=10)).timestamp()))
 
 
 def test_an_urgent_campaign_wakes_the_phone(make_due: MakeDue, now: datetime) -> None:
-    made = compose(make_due(policy={"priority": "high"}), now).body["message"]
-    assert (made["android"]["priority"], made["apns"]["headers"]["apns-priority"]) == ("high", "10")
+    android, apple, web = (
+        compose(make_due(policy={"priority": "high"}, platform=one), now).body["message"]
+        for one in ("android", "ios", "web")
+    )
+    assert android["android"]["priority"] == "high"
+    assert apple["apns"]["headers"]["apns-priority"] == "10"
+    assert web["webpush"]["headers"]["Urgency"] == "high"
 
 
 def test_a_priority_fcm_does_not_know_is_refused(make_due: MakeDue, now: datetime) -> None:
@@ -69,7 +96,7 @@ def test_a_priority_fcm_does_not_know_is_refused(make_due: MakeDue, now: datetim
 
 
 def test_an_article_without_story_summary_or_picture_makes_a_message(make_due: MakeDue, now: datetime) -> None:
-    made = compose(make_due(story_id=None, summary="", image_url=None), now).body["message"]
+    made = compose(make_due(story_id=None, summary="", image_url=None, platform="android"), now).body["message"]
     assert made["notification"] == {"title": "New tariffs"}
     assert made["android"]["notification"]["tag"] == "article-7"
 

@@ -211,6 +211,20 @@ def test_the_size_of_a_page_changes_nothing(newsroom: "Newsroom") -> None:
     assert plans[0] == plans[1] == plans[2]
 
 
+def test_a_plan_on_dask_is_the_plan_made_here(newsroom: "Newsroom", dask_address: str) -> None:
+    newsroom.articles()
+    for number in range(12):
+        newsroom.reader(f"r{number}", push=number % 5 > 0, muted_topics=["opera"] if number % 2 else [])
+        newsroom.reads(f"r{number}", *["tariffs", "flood"][: number % 3])
+    campaign = newsroom.campaign()
+    here, there = (
+        newsroom.planner(page=3, dask=address).at(campaign, newsroom.now, is_written=False, keeps_all=True)
+        for address in (None, dask_address)
+    )
+    assert here.endings == there.endings
+    assert len(here.endings) == 12
+
+
 def test_a_day_is_planned_at_everybodys_own_time(newsroom: "Newsroom") -> None:
     newsroom.articles()
     for key, zone in (("tokyo", "Asia/Tokyo"), ("prague", "Europe/Prague"), ("la", "America/Los_Angeles")):

@@ -93,7 +93,7 @@ def test_a_plan_is_written_drained_and_not_written_again(newsroom: "Newsroom", r
 
 def test_messages_can_go_to_a_file_and_counts_to_json(newsroom: "Newsroom", run: Any, tmp_path: Path) -> None:
     told = printed(run("drain", "--once", "--json", "--messages", str(tmp_path / "out.jsonl")))
-    assert told == dict.fromkeys(("sent", "failed", "gone", "unknown", "suppressed", "expired"), 0)
+    assert told == dict.fromkeys(("sent", "failed", "gone", "unknown", "kept", "suppressed", "expired"), 0)
     assert (tmp_path / "out.jsonl").read_text() == ""
 
 
@@ -114,11 +114,12 @@ def test_what_cannot_be_planned_is_refused_with_the_mend(
     assert words in str(result.exception)
 
 
-def test_a_sender_this_version_lacks_is_refused(
+def test_sending_without_credentials_is_refused_with_the_mend(
     newsroom: "Newsroom", run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEWSBELL_SENDER", "fcm")
-    assert "NEWSBELL_SENDER=log" in str(run("drain", "--once").exception)
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    assert "NEWSBELL_FCM_CREDENTIALS" in str(run("drain", "--once").exception)
 
 
 def test_work_stops_cleanly_when_told(newsroom: "Newsroom", run: Any, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class Newsroom:
 
 
 @contextmanager
-def newsroom_over(store: Store, **options: Any) -> Iterator[Newsroom]:
+def serving_store(store: Store, **options: Any) -> Iterator[Newsroom]:
     """Serve a store with settings of the test's own."""
     settings, clock = Settings(**options), SystemClock()
     with serving(create_app(store, Service(store, settings, clock), settings, clock)) as url:
@@ -69,8 +69,14 @@ def newsroom_over(store: Store, **options: Any) -> Iterator[Newsroom]:
 @pytest.fixture
 def newsroom(sqlite_store: Store) -> Iterator[Newsroom]:
     """An empty newsroom that asks for keys."""
-    with newsroom_over(sqlite_store) as made:
+    with serving_store(sqlite_store) as made:
         yield made
+
+
+@pytest.fixture
+def newsroom_over() -> Any:
+    """Serves a store: `with newsroom_over(store, rate_per_s=5) as room`. Twice over one store: two workers."""
+    return serving_store
 
 
 @pytest.fixture
@@ -82,7 +88,7 @@ def client(newsroom: Newsroom) -> httpx.Client:
 @pytest.fixture
 def demo_room(sqlite_store: Store) -> Iterator[Newsroom]:
     """An empty demo, whose pages are open to this machine."""
-    with newsroom_over(sqlite_store, public_reads=True) as made:
+    with serving_store(sqlite_store, public_reads=True) as made:
         yield made
 
 

@@ -8,13 +8,17 @@ from typing import Any
 import httpx
 import pytest
 
-from data.wire import ArticleIn, DeviceIn, EventIn, ReaderIn
+from data.wire import ArticleIn, DeviceIn, EventIn, ReaderIn, ReaderPatch
+from recommender.web import problems
+from recommender.web import shapes as shapes_of_answers
 from recommender.web.describe import EXAMPLES
+from recommender.web.examples import ANSWERS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 SHAPES = {"PUT /v1/articles": ArticleIn, "POST /v1/events": EventIn}
 SINGLE = {
     "PUT /v1/readers/{reader}": (ReaderIn, {"id": "r"}),
+    "PATCH /v1/readers/{reader}": (ReaderPatch, {}),
     "PUT /v1/readers/{reader}/devices/{fid}": (DeviceIn, {"fid": "f"}),
 }
 
@@ -41,7 +45,9 @@ def test_the_examples_are_taken_as_they_are(call: str) -> None:
 
 
 def test_the_examples_of_the_description_are_taken_as_they_are() -> None:
-    shapes: dict[str, Any] = {"ArticleIn": ArticleIn, "EventIn": EventIn, "ReaderIn": ReaderIn, "DeviceIn": DeviceIn}
+    shapes: dict[str, Any] = {one.__name__: one for one in (ArticleIn, EventIn, ReaderIn, ReaderPatch, DeviceIn)}
+    for name, answer in ANSWERS.items():
+        getattr(shapes_of_answers, name, problems.Problem).model_validate(answer)
     from_path = {"ReaderIn": {"id": "r"}, "DeviceIn": {"fid": "f"}}
     for name, example in EXAMPLES.items():
         shapes[name].model_validate(example | from_path.get(name, {}))

@@ -29,7 +29,7 @@ def test_an_unknown_address_and_a_wrong_method_are_problems(client: httpx.Client
     answer = client.post("/v1/articles", json=[])
     expect(answer, 405, "PUT")
     assert answer.headers["allow"] == "PUT"
-    assert client.patch("/v1/readers/r1").headers["allow"] == "GET, PUT"
+    assert client.post("/v1/readers/r1").headers["allow"] == "DELETE, GET, PATCH, PUT"
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1,]", b"\xff\xfe", b'["\\ud800"]', b"[NaN]", b"[" * 50_000])
@@ -103,6 +103,9 @@ def test_calls_need_a_key_of_the_right_role(newsroom: Any) -> None:
         ("GET", "/v1/readers/r1/for-you", "app"),
         ("PUT", "/v1/readers/r1", "app"),
         ("GET", "/v1/readers/r1", "app"),
+        ("PATCH", "/v1/readers/r1", "app"),
+        ("DELETE", "/v1/readers/r1", "app"),
+        ("DELETE", "/v1/events/e1", "app"),
         ("PUT", "/v1/readers/r1/devices/f1", "app"),
         ("DELETE", "/v1/readers/r1/devices/f1", "app"),
     ]
@@ -188,6 +191,10 @@ def test_the_description_names_every_call_and_its_problems(client: httpx.Client,
         "GET /v1/readers/{reader}/for-you",
         "PUT /v1/readers/{reader}",
         "GET /v1/readers/{reader}",
+        "PATCH /v1/readers/{reader}",
+        "DELETE /v1/readers/{reader}",
+        "DELETE /v1/events/{event}",
+        "GET /metrics",
         "PUT /v1/readers/{reader}/devices/{fid}",
         "DELETE /v1/readers/{reader}/devices/{fid}",
         "GET /healthz",

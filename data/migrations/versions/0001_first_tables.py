@@ -102,6 +102,7 @@ def upgrade() -> None:
         sa.Column("secret_hash", sa.String(), nullable=False),
         sa.Column("role", sa.String(), nullable=False),
         sa.Column("label", sa.String(), nullable=False),
+        sa.Column("rate_per_s", sa.Float(), nullable=True),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("revoked_at", UtcTime(), nullable=True),
         sa.CheckConstraint("role in ('app', 'ingest', 'operator')", name=op.f("ck_key_role")),
@@ -115,6 +116,19 @@ def upgrade() -> None:
         sa.Column("fence", BigKey, nullable=False),
         sa.Column("until_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_lease")),
+    )
+    op.create_table(
+        "pace",
+        sa.Column("project", sa.String(), nullable=False),
+        sa.Column("next_us", BigKey, nullable=False),
+        sa.Column("ceiling", sa.Float(), nullable=False),
+        sa.Column("active_us", BigKey, nullable=False),
+        sa.Column("used_us", BigKey, nullable=False),
+        sa.Column("raised_us", BigKey, nullable=False),
+        sa.Column("cut_us", BigKey, nullable=False),
+        sa.Column("paused_until_us", BigKey, nullable=False),
+        sa.Column("pauses", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("project", name=op.f("pk_pace")),
     )
     op.create_table(
         "person",
@@ -182,6 +196,12 @@ def upgrade() -> None:
             "kind in ('pin', 'must_show', 'boost', 'bury', 'block', 'embargo')", name=op.f("ck_rule_kind")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rule")),
+    )
+    op.create_table(
+        "secret",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("value", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_secret")),
     )
     op.create_table(
         "sign_in_failure",
@@ -284,6 +304,7 @@ def upgrade() -> None:
         sa.Column("token", sa.String(), nullable=True),
         sa.Column("app_version", sa.String(), nullable=True),
         sa.Column("language", sa.String(), nullable=True),
+        sa.Column("app", sa.String(), nullable=False),
         sa.Column("is_test", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("seen_at", UtcTime(), nullable=False),
@@ -370,6 +391,39 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_article_name_article_id"), ["article_id"], unique=False)
 
     op.create_table(
+        "broadcast",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("app", sa.String(), nullable=False),
+        sa.Column("topic", sa.String(), nullable=False),
+        sa.Column("reader_topic", sa.String(), nullable=True),
+        sa.Column("article_id", BigKey, nullable=False),
+        sa.Column("story_id", BigKey, nullable=False),
+        sa.Column("update_no", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("author", sa.String(), nullable=False),
+        sa.Column("sent_at", UtcTime(), nullable=False),
+        sa.Column("message_name", sa.String(), nullable=True),
+        sa.CheckConstraint("state in ('sending', 'sent', 'failed', 'unknown')", name=op.f("ck_broadcast_state")),
+        sa.ForeignKeyConstraint(
+            ["article_id"], ["article.id"], name=op.f("fk_broadcast_article_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_broadcast")),
+        sa.UniqueConstraint("key", name=op.f("uq_broadcast_key")),
+    )
+    with op.batch_alter_table("broadcast", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_broadcast_article_id"), ["article_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_broadcast_sent_at"), ["sent_at"], unique=False)
+        batch_op.create_index(
+            "uq_broadcast_told",
+            ["topic", "story_id", "update_no"],
+            unique=True,
+            sqlite_where=sa.text("state <> 'failed'"),
+            postgresql_where=sa.text("state <> 'failed'"),
+        )
+
+    op.create_table(
         "delivery",
         sa.Column("id", BigKey, autoincrement=True, nullable=False),
         sa.Column("key", sa.String(length=64), nullable=False),
@@ -416,7 +470,9 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_delivery_campaign_id"), ["campaign_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_delivery_plan_id"), ["plan_id"], unique=False)
         batch_op.create_index("ix_delivery_reader_id_planned_at", ["reader_id", "planned_at"], unique=False)
-        batch_op.create_index("ix_delivery_state_not_before_at", ["state", "not_before_at"], unique=False)
+        batch_op.create_index(
+            "ix_delivery_state_campaign_id_not_before_at", ["state", "campaign_id", "not_before_at"], unique=False
+        )
         batch_op.create_index(
             "uq_delivery_told",
             ["device_id", "story_id", "update_no"],
@@ -453,6 +509,27 @@ def upgrade() -> None:
         batch_op.create_index("ix_event_reader_id_at", ["reader_id", "at"], unique=False)
 
     op.create_table(
+        "served",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("served_id", sa.String(length=64), nullable=False),
+        sa.Column("surface", sa.String(), nullable=False),
+        sa.Column("reader_id", BigKey, nullable=True),
+        sa.Column("article_id", BigKey, nullable=True),
+        sa.Column("served_at", UtcTime(), nullable=False),
+        sa.Column("first", sa.Integer(), nullable=False),
+        sa.Column("article_ids", Json, nullable=False),
+        sa.Column("propensity", Json, nullable=True),
+        sa.Column("weight_version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["article_id"], ["article.id"], name=op.f("fk_served_article_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["reader_id"], ["reader.id"], name=op.f("fk_served_reader_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_served")),
+    )
+    with op.batch_alter_table("served", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_served_reader_id"), ["reader_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_served_served_at"), ["served_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_served_served_id"), ["served_id"], unique=False)
+
+    op.create_table(
         "delivery_event",
         sa.Column("id", BigKey, autoincrement=True, nullable=False),
         sa.Column("delivery_id", BigKey, nullable=False),
@@ -480,6 +557,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_delivery_event_delivery_id"))
 
     op.drop_table("delivery_event")
+    with op.batch_alter_table("served", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_served_served_id"))
+        batch_op.drop_index(batch_op.f("ix_served_served_at"))
+        batch_op.drop_index(batch_op.f("ix_served_reader_id"))
+
+    op.drop_table("served")
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.drop_index("ix_event_reader_id_at")
         batch_op.drop_index(batch_op.f("ix_event_batch"))
@@ -493,13 +576,23 @@ def downgrade() -> None:
             sqlite_where=sa.text("state in ('held', 'ready', 'sending', 'sent', 'unknown')"),
             postgresql_where=sa.text("state in ('held', 'ready', 'sending', 'sent', 'unknown')"),
         )
-        batch_op.drop_index("ix_delivery_state_not_before_at")
+        batch_op.drop_index("ix_delivery_state_campaign_id_not_before_at")
         batch_op.drop_index("ix_delivery_reader_id_planned_at")
         batch_op.drop_index(batch_op.f("ix_delivery_plan_id"))
         batch_op.drop_index(batch_op.f("ix_delivery_campaign_id"))
         batch_op.drop_index(batch_op.f("ix_delivery_article_id"))
 
     op.drop_table("delivery")
+    with op.batch_alter_table("broadcast", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_broadcast_told",
+            sqlite_where=sa.text("state <> 'failed'"),
+            postgresql_where=sa.text("state <> 'failed'"),
+        )
+        batch_op.drop_index(batch_op.f("ix_broadcast_sent_at"))
+        batch_op.drop_index(batch_op.f("ix_broadcast_article_id"))
+
+    op.drop_table("broadcast")
     with op.batch_alter_table("article_name", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_article_name_article_id"))
 
@@ -542,6 +635,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_sign_in_failure_address"))
 
     op.drop_table("sign_in_failure")
+    op.drop_table("secret")
     op.drop_table("rule")
     with op.batch_alter_table("reader", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_reader_zone"))
@@ -549,6 +643,7 @@ def downgrade() -> None:
     op.drop_table("reader")
     op.drop_table("persona")
     op.drop_table("person")
+    op.drop_table("pace")
     op.drop_table("lease")
     op.drop_table("key")
     op.drop_table("feed")

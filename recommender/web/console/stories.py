@@ -11,9 +11,11 @@ from data.clock import micros
 from data.errors import InvalidInput, NotFound
 from data.outbox import Outbox
 from data.values import ArticleRow, RuleRow
-from recommender.answers import RelatedList
+from recommender.answers import RelatedList, Shown, related_cards
+from recommender.for_you import Ask
+from recommender.related import heading, related
 from recommender.signals import HOUR_US
-from recommender.snapshot import Snapshot
+from recommender.snapshot import NOBODY, Snapshot
 from recommender.web.console.page import go, page
 from recommender.web.console.route import console_router
 from recommender.web.console.rule_words import names_of
@@ -21,13 +23,14 @@ from recommender.web.console.sessions import safe_target
 from recommender.web.console.trial import Trial, trial_of
 from recommender.web.gate import segment
 from recommender.web.pages.render import segment as quoted
-from recommender.web.site import Site, site_of
+from recommender.web.site import site_of
 from recommender.whatif import TOP
 
 router = console_router()
 WINDOW_H, NEW_H = 72.0, 6.0
 BIG = 3  # sources
 SHOWN = 40
+BESIDE = 5
 FILTERS = ("all", "new", "big", "unrated", "blocked")
 LIFETIMES = ("short", "medium", "long")
 
@@ -100,7 +103,7 @@ def story(request: Request, article: str) -> Response:
         "console/story.html",
         row=row,
         members=sorted(members.values(), key=lambda one: one.published_at),
-        related=_related(site, row),
+        related=_related(trial, row),
         gets=_gets(trial, set(members)),
         reached=site.store.readers_reached(members),
         reached_by_any=site.store.count_reached(members),
@@ -208,11 +211,15 @@ def _about(article: ArticleRow, rules: list[RuleRow]) -> tuple[RuleRow, ...]:
     )
 
 
-def _related(site: Site, row: ArticleRow) -> RelatedList | None:
-    try:
-        return site.service.related(row.key, limit=5)
-    except NotFound:
+def _related(trial: Trial, row: ArticleRow) -> RelatedList | None:
+    """What the app would show, without a trace in the log of what readers were served."""
+    snapshot, at_us = trial.site.service.snapshot, micros(trial.site.clock.now())
+    place = snapshot.index.row_of(row.id)
+    if place < 0 or row.retracted_at is not None:
         return None
+    found = related(snapshot, place, NOBODY, Ask(limit=BESIDE), at_us=at_us)
+    cards = related_cards(trial.shelf, snapshot, place, found, BESIDE, Shown(at_us, row.language, explain=False))
+    return RelatedList("", heading(found.fallback, row.category), cards)
 
 
 def _gets(trial: Trial, members: set[int]) -> tuple[int, int]:

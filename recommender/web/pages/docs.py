@@ -1,5 +1,6 @@
 """The API in readable form: every call of the OpenAPI document, on a page that needs no other server."""
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -35,6 +36,7 @@ async def docs(request: Request) -> Response:
         title=document["info"]["title"],
         about=document["info"]["description"],
         calls=calls,
+        shapes=_inner(calls, schemas),
         problems=MEANINGS,
         root=str(request.base_url).rstrip("/"),
     )
@@ -57,6 +59,21 @@ def _call(method: str, path: str, call: dict[str, Any], schemas: dict[str, Any])
     }
 
 
+def _inner(calls: list[dict[str, Any]], schemas: dict[str, Any]) -> list[dict[str, Any]]:
+    """The shapes that fields of bodies and answers are made of, and those within these."""
+    told = [
+        row for call in calls for row in (*call["fields"], *(row for one in call["answers"] for row in one["fields"]))
+    ]
+    found: dict[str, dict[str, Any]] = {}
+    while told:
+        for name in told.pop()["shapes"]:
+            if name not in found:
+                fields = _fields({"$ref": REF + name}, schemas)
+                found[name] = {"name": name, "about": schemas[name].get("description", ""), "fields": fields}
+                told += fields
+    return sorted(found.values(), key=lambda shape: str(shape["name"]))
+
+
 def _parameter(item: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": item["name"],
@@ -69,18 +86,32 @@ def _parameter(item: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(status: str, item: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
     schema = item.get("content", {}).get("application/json", {}).get("schema", {})
-    return {"status": status, "about": item["description"], "fields": _fields(schema, schemas)}
+    shape = schemas.get(schema.get("$ref", "").removeprefix(REF), {})
+    return {
+        "status": status,
+        "about": item["description"],
+        "fields": _fields(schema, schemas),
+        "example": next(iter(shape.get("examples", [])), None),
+    }
 
 
 def _fields(schema: dict[str, Any], schemas: dict[str, Any]) -> list[dict[str, Any]]:
     """The fields of a body or answer, one level deep."""
-    reference = schema.get("$ref") or schema.get("items", {}).get("$ref")
+    item: dict[str, Any] = schema.get("items", {})
+    one_of = [*schema.get("anyOf", []), *item.get("anyOf", [])]
+    reference = next((one["$ref"] for one in (schema, item, *one_of) if "$ref" in one), None)
     if not reference:
         return []
     shape = schemas[reference.removeprefix(REF)]
     required = set(shape.get("required", []))
     return [
-        {"name": name, "type": kind(field), "about": field.get("description", ""), "required": name in required}
+        {
+            "name": name,
+            "type": kind(field),
+            "about": field.get("description", ""),
+            "required": name in required,
+            "shapes": re.findall(rf"{REF}(\w+)", str(field)),
+        }
         for name, field in shape.get("properties", {}).items()
     ]
 
@@ -91,6 +122,8 @@ def kind(schema: dict[str, Any]) -> str:
         return str(schema["$ref"]).removeprefix(REF)
     if "anyOf" in schema:
         return " or ".join(kind(one) for one in schema["anyOf"])
+    if len(schema.get("enum", ())) > 50:
+        return "time zone"
     if "enum" in schema:
         return ", ".join(str(one) for one in schema["enum"])
     if schema.get("type") == "array":

@@ -1,5 +1,6 @@
 """Templates and what they call: everything a page says is escaped, and no style or script is inline."""
 
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from zlib import crc32
 
 from fastapi import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from recommender.cards import locale
 
@@ -32,7 +34,8 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {filter_.__name__: filter_ for filter_ in (segment, language_name, hue, initial, sentence)}
+    filters = (segment, language_name, hue, initial, sentence, code, pretty)
+    made.filters |= {filter_.__name__: filter_ for filter_ in filters}
     made.globals |= {"here": here, "icon_file": icon_file}
     return made
 
@@ -58,6 +61,19 @@ def language_name(language: str) -> str:
 def sentence(words: str) -> str:
     """The words with a capital first letter, the rest as it is."""
     return words[:1].upper() + words[1:]
+
+
+def code(words: str) -> Markup:
+    """The words with what stands between backticks as code."""
+    parts = words.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if odd % 2 else escape(part) for odd, part in enumerate(parts)
+    )
+
+
+def pretty(value: Any) -> str:
+    """A JSON value over several lines."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def hue(key: str) -> int:

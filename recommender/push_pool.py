@@ -1,31 +1,44 @@
-"""From a snapshot to what `push.plan` judges: the candidates, the readers of a block, their signals."""
+"""The candidates of one plan: what may be pushed, what it is worth to everybody, what a reader's taste meets in it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from data.alerts import Told
-from data.values import FloatArray, Histories, IntArray, ReaderRow
-from recommender import push
-from recommender.columns import base, fold_name
+from data.values import FloatArray, IntArray
+from recommender.columns import fold_name
 from recommender.index import ArticleIndex, Rows
-from recommender.profile import Profiles
-from recommender.push import Block, Candidates, Mask, Policy
-from recommender.rules import Choices, Judge, in_effect, placement
-from recommender.snapshot import Snapshot, reader_signals, shared_signals, trust
+from recommender.push import Candidates, Policy
+from recommender.rules import Judge, in_effect, placement
+from recommender.snapshot import Snapshot, shared_signals, trust
+from recommender.vectors import Vectors
 
+COMMON_TERMS = 65_536
+SAMPLED = 4_096  # articles that tell which terms are common
 USUAL_VALUE = 2  # where nobody judged: between the desk's "minor" and "fair"
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The candidates of one plan: the same for every block of readers."""
+    """The candidates of one plan, newest first: the same for every block of readers, on every machine."""
 
-    rows: Rows  # (m,) their rows in the snapshot's index, newest first
+    rows: Rows  # (m,) their rows in the snapshot's index
     candidates: Candidates
-    shared: Mapping[str, FloatArray]  # (m,) each
+    shared: Mapping[str, FloatArray]  # (m,) each: the signals on which readers agree
     adjust: FloatArray  # (m,) boosts and buries
+    trust: FloatArray  # (m,) in the outlet
+    category: NDArray[np.int32]  # (m,)
+    source_id: IntArray  # (m,) 0: none
+    vectors: Vectors  # m of them
+    common: IntArray  # columns of words, the commonest in the archive first
+    blank_category: int  # the number of "", -1 if no article is without
+    languages: tuple[str, ...]  # by number
+    categories: int  # how many there are
+    sources: int  # above the highest number of one
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 def pool(
@@ -49,49 +62,20 @@ def pool(
     adjust = placement(index, rows, rules, worth).adjust
     rows = rows[keep]
     return Pool(
-        rows,
-        _candidates(snapshot, rows, window_us, update_nos),
-        {name: values[keep] for name, values in shared.items()},
-        adjust[keep],
+        rows=rows,
+        candidates=_candidates(snapshot, rows, window_us, update_nos),
+        shared={name: values[keep] for name, values in shared.items()},
+        adjust=adjust[keep],
+        trust=trust(snapshot, rows),
+        category=index.columns.category[rows],
+        source_id=index.columns.source_id[rows],
+        vectors=index.vectors(rows),
+        common=common_terms(index),
+        blank_category=index.categories.find(""),
+        languages=tuple(index.languages.name(number) for number in range(len(index.languages))),
+        categories=len(index.categories),
+        sources=int(index.columns.source_id.max(initial=0)) + 1,
     )
-
-
-def block(
-    snapshot: Snapshot,
-    readers: Sequence[ReaderRow],
-    *,
-    send_at_us: IntArray,
-    has_device: Mask,
-    histories: Histories,
-    told: Told,
-) -> Block:
-    """The readers as `push.plan` judges them; `histories` in the readers' order."""
-    index = snapshot.index
-    rows = index.rows_of(histories.article_id)
-    language = np.where(rows >= 0, index.columns.language[rows], -1) if len(index.columns) else np.full(len(rows), -1)
-    known = push.languages_read(readers, histories, language, lambda name: index.languages.find(base(name)))
-    missing = len(index.languages) - known.shape[1]
-    return Block(
-        readers=readers,
-        send_at_us=send_at_us,
-        has_device=has_device,
-        languages=np.pad(known, ((0, 0), (0, max(missing, 0)))),
-        histories=histories,
-        history_story=stories_of(index, histories.article_id),
-        told=told,
-    )
-
-
-def signals_of(snapshot: Snapshot, found: Pool, readers: Block, at_us: int) -> push.SignalsOf:
-    """The signals of some rows of the block, for `push.plan`: (m,) where readers agree, else (rows x m)."""
-
-    def of(rows: Rows) -> Mapping[str, FloatArray]:
-        histories = _taken(readers.histories, rows)
-        profiles = Profiles.build(snapshot.index, histories, at_us)
-        choices = [_choices(readers.readers[row]) for row in rows]
-        return {**found.shared, **reader_signals(snapshot, found.rows, profiles, choices)}
-
-    return of
 
 
 def stories_of(index: ArticleIndex, article_ids: IntArray) -> IntArray:
@@ -101,6 +85,16 @@ def stories_of(index: ArticleIndex, article_ids: IntArray) -> IntArray:
         return -article_ids
     story = np.where(rows >= 0, index.columns.story_id[rows], 0)
     return np.asarray(np.where(story != 0, story, -article_ids))
+
+
+def common_terms(index: ArticleIndex) -> IntArray:
+    """Columns of words by how many of some thousand articles hold them, most first; columns none holds are absent."""
+    rows = np.flatnonzero(index.alive)
+    rows = rows[np.linspace(0, len(rows) - 1, min(SAMPLED, len(rows))).astype(np.int64)]
+    words = index.vectors(rows).words
+    held = np.bincount(words.indices, minlength=words.shape[1])
+    common = np.argsort(-held, kind="stable")[:COMMON_TERMS]
+    return common[held[common] > 0].astype(np.int64)
 
 
 def _leads(snapshot: Snapshot, rows: Rows) -> Rows:
@@ -138,19 +132,3 @@ def _topics(index: ArticleIndex, rows: Rows) -> tuple[frozenset[str], ...]:
         for row in members[np.isin(members, rows)].tolist():
             found[place[row]].add(topic)
     return tuple(frozenset(one - {""}) for one in found)
-
-
-def _choices(reader: ReaderRow) -> Choices:
-    stories = tuple(int(one) for one in reader.followed_stories if one.isdecimal())
-    return Choices(followed_topics=reader.followed_topics, followed_stories=stories)
-
-
-def _taken(histories: Histories, rows: Rows) -> Histories:
-    """The histories of some readers alone."""
-    lengths = np.diff(histories.indptr)[rows]
-    starts = histories.indptr[:-1][rows]
-    indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    places = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], lengths)
-    arrays = (histories.article_id, histories.at_us, histories.kind, histories.dwell_s)
-    article_id, at_us, kind, dwell_s = (values[places] for values in arrays)
-    return Histories(histories.reader_id[rows], indptr, article_id, at_us, kind, dwell_s)

@@ -1,0 +1,98 @@
+"""The ledger of messages to topics: what everybody, or everybody who follows a topic, was told."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select, update
+
+from data.alerts import Outcome
+from data.errors import Conflict
+from data.models import Article, Broadcast, Reader
+from data.store import Store
+from data.store.database import chunks, table
+
+BROADCASTS, ARTICLES, READERS = table(Broadcast), table(Article), table(Reader)
+TOLD = ("sending", "sent", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class NewBroadcast:
+    """One message to one topic, about to be sent. `reader_topic` None: everybody gets it."""
+
+    key: str
+    app: str
+    topic: str
+    reader_topic: str | None
+    article_id: int
+    story_id: int  # minus the article's id without a story
+    update_no: int
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """That some readers were told of a story."""
+
+    story: int  # the one its article is in now
+    update_no: int
+    sent_at: datetime
+    reader_topic: str | None
+
+    def reaches(self, followed: Collection[str]) -> bool:
+        """Whether a reader who follows these topics was among them."""
+        return self.reader_topic is None or self.reader_topic.casefold() in followed
+
+
+class Broadcasts:
+    """Broadcasts, each written down before it is sent."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def begin(self, one: NewBroadcast, *, now: datetime) -> int:  # -> sending
+        """Write it down; Conflict if this topic was told of the story in its present state, or may have been."""
+        row = {name: getattr(one, name) for name in NewBroadcast.__dataclass_fields__}
+        made = self.store.insert(Broadcast).values(**row, state="sending", reason="", sent_at=now)
+        with self.store.transaction() as connection:
+            found = connection.execute(made.on_conflict_do_nothing().returning(BROADCASTS.c.id)).scalar()
+        if found is None:
+            raise Conflict(
+                f"topic {one.topic!r} was told of this story already; it may be told again after a material update"
+            )
+        return int(found)
+
+    def settle(self, number: int, outcome: Outcome) -> None:  # sending -> sent | failed | unknown
+        """Write how it ended. What certainly did not leave is `failed`, and may be tried again."""
+        state = outcome.state if outcome.state in ("sent", "unknown") else "failed"
+        change = update(BROADCASTS).where(BROADCASTS.c.id == number)
+        with self.store.transaction() as connection:
+            connection.execute(change.values(state=state, reason=outcome.reason, message_name=outcome.message_name))
+
+    def all(self, *, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest, newest first."""
+        with self.store.reading() as connection:
+            rows = connection.execute(select(BROADCASTS).order_by(BROADCASTS.c.id.desc()).limit(limit))
+            return [dict(row._mapping) for row in rows]
+
+
+def said(connection: Connection, *, since: datetime, stories: Iterable[int]) -> list[Said]:
+    """What was said to topics since `since`, and whatever was ever said of these stories: few rows, usually none."""
+    story = func.coalesce(ARTICLES.c.story_id, -ARTICLES.c.id)
+    columns = (story.label("story"), BROADCASTS.c.update_no, BROADCASTS.c.sent_at, BROADCASTS.c.reader_topic)
+    wanted = or_(BROADCASTS.c.sent_at > since, story.in_(list(stories)))
+    joined = BROADCASTS.join(ARTICLES, ARTICLES.c.id == BROADCASTS.c.article_id)
+    rows = connection.execute(select(*columns).select_from(joined).where(BROADCASTS.c.state.in_(TOLD), wanted))
+    return [Said(*row) for row in rows]
+
+
+def followed(connection: Connection, reader_ids: Sequence[int]) -> dict[int, frozenset[str]]:
+    """Reader -> the topics they follow, folded."""
+    found: dict[int, frozenset[str]] = defaultdict(frozenset)
+    for part in chunks(reader_ids):
+        query = select(READERS.c.id, READERS.c.followed_topics).where(READERS.c.id.in_(part))
+        for row in connection.execute(query):
+            found[row.id] = frozenset(topic.casefold() for topic in row.followed_topics)
+    return found

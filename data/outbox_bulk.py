@@ -1,0 +1,106 @@
+"""Many transitions in few statements: rows travel as one JSON value, which both databases unpack themselves."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, text
+
+from data.alerts import Due, Outcome
+from data.clock import micros
+
+_IDS = {
+    "sqlite": "(select value from json_each(:ids))",
+    "postgresql": "(select value::bigint from jsonb_array_elements_text(cast(:ids as jsonb)) value)",
+}
+_NOTE = """insert into delivery_event (delivery_id, at, before, after, reason)
+    select id, cast(:now as bigint), cast(:before as varchar), cast(:after as varchar), cast(:reason as varchar)
+    from delivery where id in {ids} and state = cast(:before as varchar)"""
+_MOVE = "update delivery set state = :after, reason = :reason where id in {ids} and state = :before"
+_TAKE = """update delivery set state = 'sending', reason = '', lease_until = :lease, sent_at = :now,
+    attempt = attempt + 1, fence = :fence where id in {ids} and state = 'ready'"""
+# A late answer replaces `unknown`, but what was given up as unknown is never made ready again.
+_MAY = """{d}attempt = {g}attempt and ({d}state = 'sending' or ({d}state = 'unknown'
+    and {g}state not in ('unknown', 'ready')))"""
+_CHANGED = """state = {g}state, reason = {g}reason, message_name = {g}name, lease_until = null,
+    not_before_at = coalesce({g}retry_us, {d}not_before_at),
+    sent_at = case when {g}state = 'ready' then null else {d}sent_at end"""
+# PostgreSQL joins the rows in one statement; SQLite, which would read the whole table for that, takes them one by one
+# in C.
+_GIVEN = """(select (value->>0)::bigint id, (value->>1)::int attempt, value->>2 state, value->>3 reason,
+    value->>4 as name, (value->>5)::bigint retry_us from jsonb_array_elements(cast(:given as jsonb)) value) given"""
+_JOINED = {"d": "d.", "g": "given."}
+_NOTE_JOINED = f"""insert into delivery_event (delivery_id, at, before, after, reason)
+    select d.id, cast(:now as bigint), d.state, given.state, given.reason
+    from {_GIVEN} join delivery d on d.id = given.id where {_MAY.format(**_JOINED)}"""  # noqa: S608  nothing but the constants above
+_SETTLE_JOINED = f"""update delivery as d set {_CHANGED.format(**_JOINED)}
+    from {_GIVEN} where d.id = given.id and {_MAY.format(**_JOINED)}"""  # noqa: S608
+_NOTE_EACH = f"""insert into delivery_event (delivery_id, at, before, after, reason)
+    select id, :now, state, :state, :reason from delivery where id = :id and {_MAY.format(d="", g=":")}"""  # noqa: S608
+_SETTLE_EACH = f"""update delivery set {_CHANGED.format(d="", g=":")}
+    where id = :id and {_MAY.format(d="", g=":")}"""  # noqa: S608
+_PRUNE = """update device set state = :state where fid in {fids} and state = 'active'"""
+_FIDS = {
+    "sqlite": "(select value from json_each(:fids))",
+    "postgresql": "(select jsonb_array_elements_text(cast(:fids as jsonb)))",
+}
+
+
+def move(connection: Connection, ids: Sequence[int], before: str, after: str, now: datetime, reason: str) -> None:
+    """One transition of these deliveries, each noted."""
+    if ids:
+        _note(connection, ids, before, after, now, reason)
+        _run(connection, _MOVE, ids=_json(ids), before=before, after=after, reason=reason)
+
+
+def take(connection: Connection, ids: Sequence[int], now: datetime, *, lease_s: float, fence: int) -> None:
+    """ready -> sending, with a lease."""
+    if ids:
+        _note(connection, ids, "ready", "sending", now, "")
+        lease_us = micros(now + timedelta(seconds=lease_s))
+        _run(connection, _TAKE, ids=_json(ids), lease=lease_us, now=micros(now), fence=fence)
+
+
+def settle(connection: Connection, results: Sequence[tuple[Due, Outcome]], now: datetime) -> int:
+    """sending (or unknown) -> how each ended. Returns how many rows changed."""
+    now_us = micros(now)
+    rows = [
+        {
+            "id": due.id,
+            "attempt": due.attempt,
+            "state": outcome.state,
+            "reason": outcome.reason,
+            "name": outcome.message_name,
+            "retry_us": micros(outcome.retry_at) if outcome.retry_at else None,
+            "now": now_us,
+        }
+        for due, outcome in results
+    ]
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_NOTE_EACH, rows)
+        return int(connection.exec_driver_sql(_SETTLE_EACH, rows).rowcount)
+    given = _json([tuple(row.values()) for row in rows])
+    connection.execute(text(_NOTE_JOINED), {"given": given, "now": now_us})
+    return int(connection.execute(text(_SETTLE_JOINED), {"given": given}).rowcount)
+
+
+def prune(connection: Connection, results: Sequence[tuple[Due, Outcome]]) -> None:
+    """Devices that a send found to be gone, or of another project, get no more."""
+    for state in ("gone", "quarantined"):
+        fids = [due.fid for due, outcome in results if outcome.device == state]
+        if fids:
+            _run(connection, _PRUNE, fids=_json(fids), state=state)
+
+
+def _note(connection: Connection, ids: Sequence[int], before: str, after: str, now: datetime, reason: str) -> None:
+    _run(connection, _NOTE, ids=_json(ids), now=micros(now), before=before, after=after, reason=reason)
+
+
+def _run(connection: Connection, statement: str, **values: Any) -> Any:
+    name = connection.dialect.name
+    return connection.execute(text(statement.format(ids=_IDS[name], fids=_FIDS[name])), values)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,94 @@
+"""What was shown: pages of served lists, for judging and for learning; and the secret that lists are signed with."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+
+from data.models import Reader, Secret, Served
+from data.store.database import Database, table
+from data.values import ServedPage
+
+SERVED, READERS, SECRETS = table(Served), table(Reader), table(Secret)
+
+
+class ServedPages(Database):
+    """The log of pages, appended by the workers and removed by age."""
+
+    def add_served(self, pages: Sequence[ServedPage]) -> int:
+        """Append pages in one transaction; those of a reader erased meanwhile are left out. Returns how many."""
+        if not pages:
+            return 0
+        try:
+            with self.transaction() as connection:
+                connection.execute(self.insert(Served), [_fields(page) for page in pages])
+            return len(pages)
+        except IntegrityError:
+            known = self._known({page.reader_id for page in pages if page.reader_id})
+            left = [page for page in pages if page.reader_id is None or page.reader_id in known]
+            return self.add_served(left) if len(left) < len(pages) else 0
+
+    def _known(self, reader_ids: set[int]) -> set[int]:
+        with self.reading() as connection:
+            return set(connection.execute(select(READERS.c.id).where(READERS.c.id.in_(reader_ids))).scalars())
+
+    def served(self, served_id: str) -> list[ServedPage]:
+        """The pages of one list in the order of places."""
+        query = select(SERVED).where(SERVED.c.served_id == served_id).order_by(SERVED.c.first, SERVED.c.id)
+        with self.reading() as connection:
+            return [_page(row) for row in connection.execute(query)]
+
+    def served_since(self, at: datetime, *, limit: int = 100_000) -> list[ServedPage]:
+        """The pages served from `at` on, oldest first: what learning reads."""
+        query = select(SERVED).where(SERVED.c.served_at >= at).order_by(SERVED.c.served_at, SERVED.c.id).limit(limit)
+        with self.reading() as connection:
+            return [_page(row) for row in connection.execute(query)]
+
+    def forget_served(self, before: datetime) -> int:
+        """Remove the pages served before a time; returns how many."""
+        with self.transaction() as connection:
+            return int(connection.execute(delete(SERVED).where(SERVED.c.served_at < before)).rowcount)
+
+    def secret(self, name: str) -> bytes:
+        """A secret of this installation, made at its first use; the same for every process."""
+        query = select(SECRETS.c.value).where(SECRETS.c.name == name)
+        with self.reading() as connection:
+            found = connection.execute(query).scalar()
+        if found is None:
+            made = self.insert(Secret).values(name=name, value=secrets.token_hex(32))
+            with self.transaction() as connection:
+                connection.execute(made.on_conflict_do_nothing())
+                found = connection.execute(query).scalar_one()
+        return bytes.fromhex(found)
+
+
+def _fields(page: ServedPage) -> dict[str, Any]:
+    return {
+        "served_id": page.served_id,
+        "surface": page.surface,
+        "reader_id": page.reader_id,
+        "article_id": page.article_id,
+        "served_at": page.served_at,
+        "first": page.first,
+        "article_ids": list(page.article_ids),
+        "propensity": None if page.propensity is None else list(page.propensity),
+        "weight_version": page.weight_version,
+    }
+
+
+def _page(row: Any) -> ServedPage:
+    propensity = None if row.propensity is None else tuple(row.propensity)
+    return ServedPage(
+        row.served_id,
+        row.surface,
+        row.reader_id,
+        row.article_id,
+        row.served_at,
+        row.first,
+        tuple(row.article_ids),
+        row.weight_version,
+        propensity,
+    )

@@ -1,0 +1,263 @@
+"""Vectors of articles packed for compiled passes: a profile against many, a few against many.
+
+Scores are those of `Segment.similarity`: the SUBJECT blend of words and latent directions, over the views both have.
+"""
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, misc, call-arg"
+
+import threading
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from data.values import FloatArray, IntArray
+from recommender.compiled import compiled
+from recommender.postings.intrinsics import prefetch, widened
+from recommender.subject import SUBJECT
+from recommender.vectors import Vectors
+
+Slots = NDArray[np.int64]
+Halves = NDArray[np.uint16]
+AHEAD = 4  # the row after so many is fetched meanwhile
+AHEAD_TERMS = 192  # as far as a body goes
+_local = threading.local()
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Articles in slots: slot s owns `terms[starts[s]:ends[s]]` with their `weights`, and row s of `latent`.
+
+    Terms are numbers below `width`; `latent` is (slots x r), the bits of float16, r = 0 where the epoch has no
+    directions. Rows have length 1 or are zero.
+    """
+
+    starts: IntArray
+    ends: IntArray
+    terms: NDArray[np.int32]
+    weights: FloatArray
+    latent: Halves
+    directed: NDArray[np.uint8]  # (slots,) 1 where the latent row is not zero
+    width: int
+
+    @classmethod
+    def of(cls, vectors: Vectors) -> Self:
+        """These texts, in slots 0, 1, ..."""
+        words = vectors.words
+        starts = words.indptr.astype(np.int64)
+        latent = latent_of(vectors)
+        return cls(
+            starts[:-1],
+            starts[1:],
+            np.asarray(words.indices, np.int32),
+            np.asarray(words.data, np.float32),
+            latent,
+            np.any(latent & 0x7FFF, axis=1).astype(np.uint8),
+            words.shape[1],
+        )
+
+    def summed(self, reads: Slots, weights: FloatArray) -> "Summed":
+        """The weighted sum of some slots, to compare others with. Cost: about 0.3 us a slot of a body."""
+        dense = np.zeros(self.width, np.float32)
+        direction = np.zeros(self.latent.shape[1], np.float32)
+        length, latent_length = _summed(_slots(reads), weights, *self.arrays, dense, direction)
+        return Summed(self, dense, direction, length, latent_length)
+
+    def among(self, few: Slots, many: Slots) -> FloatArray:
+        """Cosine of each of a few slots with each of many (few x many). Cost: about 70 ns a pair of bodies."""
+        found: FloatArray = _among(_slots(few), _slots(many), *self.arrays, scratch(self.width), *_SHARES)
+        return found
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """What compiled code takes, in the order of PACKED."""
+        return self.starts, self.ends, self.terms, self.weights, self.latent, self.directed
+
+
+@dataclass(frozen=True)
+class Summed:
+    """A profile: a sum of texts laid out by term, its latent direction of length 1 or zero, and both sums' lengths."""
+
+    packed: Packed
+    dense: FloatArray  # (width,)
+    direction: FloatArray  # (r,)
+    length: float
+    latent_length: float
+
+    def cosines(self, slots: Slots) -> FloatArray:
+        """Cosine of the sum with each slot (slots,).
+
+        Equal texts have equal cosines whatever stands around them. Cost: about 0.1 us a slot of a body.
+        """
+        words_share = SUBJECT.words if self.length > 0 else 0.0
+        dense_share = SUBJECT.dense if self.latent_length > NOTHING else 0.0
+        found: FloatArray = _like_sum(
+            _slots(slots), *self.packed.arrays, self.dense, self.direction, np.float32(self.length or 1.0),
+            words_share, dense_share,
+        )  # fmt: skip
+        return found
+
+
+NOTHING = 1e-9  # a shorter sum of directions points nowhere
+_SHARES = SUBJECT.words, SUBJECT.dense
+
+
+def _slots(slots: Slots) -> Slots:
+    return np.ascontiguousarray(slots, np.int64)
+
+
+def latent_of(vectors: Vectors) -> Halves:
+    """The bits of the latent rows in half precision, which holds them; (n x 0) where there are none."""
+    if vectors.dense is None:
+        return np.zeros((len(vectors), 0), np.uint16)
+    return np.ascontiguousarray(vectors.dense, np.float16).view(np.uint16)
+
+
+def scratch(width: int) -> FloatArray:
+    """Zeros of this thread, at least `width` long; whoever writes into them leaves zeros behind."""
+    held: FloatArray | None = getattr(_local, "scratch", None)
+    if held is None or len(held) < width:
+        _local.scratch = held = np.zeros(width + width // 4, np.float32)
+    return held
+
+
+def array(dtype, dimensions=1):
+    """The numba type of a contiguous array that is only read."""
+    return nb.types.Array(dtype, dimensions, "C", readonly=True)
+
+
+I32, I64, F32, F64, U8 = (array(dtype) for dtype in (nb.int32, nb.int64, nb.float32, nb.float64, nb.uint8))
+F32_2, U16_2 = array(nb.float32, 2), array(nb.uint16, 2)
+PACKED = I64, I64, I32, F32, U16_2, U8
+FAST = {"reassoc", "contract"}
+
+
+# Whole loops and no slices: a call costs more than the inner product of two short rows.
+
+
+@nb.njit(fastmath=FAST)
+def word_dots(slots, starts, ends, terms, weights, dense, found):
+    """The words of each slot against a vector laid out by term."""
+    for one in range(len(slots)):
+        slot = np.uint64(slots[one])
+        total = np.float32(0)
+        coming = starts[slots[min(one + AHEAD, len(slots) - 1)]]
+        for line in range(0, AHEAD_TERMS, 16):
+            prefetch(terms, coming + line)
+            prefetch(weights, coming + line)
+        # Unsigned: nothing to check, so that eight or sixteen are gathered at a time.
+        for place in range(np.uint64(starts[slot]), np.uint64(ends[slot])):
+            total += weights[place] * dense[np.uint32(terms[place])]
+        found[one] = total
+
+
+@nb.njit(fastmath=FAST)
+def latent_dots(slots, latent, direction, found):
+    """The latent row of each slot against a direction."""
+    flat = latent.ravel()
+    for one in range(len(slots)):
+        slot = np.uint64(slots[one])
+        total = np.float32(0)
+        coming = slots[min(one + AHEAD, len(slots) - 1)] * len(direction)
+        for line in range(0, len(direction), 32):
+            prefetch(flat, coming + line)
+        for place in range(len(direction)):
+            total += widened(latent[slot, place]) * direction[place]
+        found[one] = total
+
+
+@nb.njit
+def blend(slots, starts, ends, directed, words, along, words_share, dense_share):
+    """Into `words`: the mean over the views both have; a share is 0 for a view that the other side lacks."""
+    for one in range(len(slots)):
+        slot = slots[one]
+        words_weight = words_share if ends[slot] > starts[slot] else 0.0
+        dense_weight = dense_share if directed[slot] else 0.0
+        weight = words_weight + dense_weight
+        both = words_weight * np.float64(words[one]) + dense_weight * np.float64(along[one])
+        words[one] = both / weight if weight > 0 else 0.0
+
+
+@nb.njit
+def spread(slot, starts, ends, terms, weights, dense):
+    """Lay a slot's words out by term."""
+    for place in range(starts[slot], ends[slot]):
+        dense[terms[place]] = weights[place]
+
+
+@nb.njit
+def clear(slot, starts, ends, terms, dense):
+    """Undo `spread`."""
+    for place in range(starts[slot], ends[slot]):
+        dense[terms[place]] = 0
+
+
+@nb.njit
+def cosines(one, slots, starts, ends, terms, weights, latent, directed, dense, words_share, dense_share, found, along):
+    """Blended cosine of one slot with each of others, into `found`; `along` is room for as many."""
+    spread(one, starts, ends, terms, weights, dense)
+    word_dots(slots, starts, ends, terms, weights, dense, found)
+    clear(one, starts, ends, terms, dense)
+    direction = np.empty(latent.shape[1], np.float32)
+    for place in range(len(direction)):
+        direction[place] = widened(latent[np.uint64(one), place])
+    latent_dots(slots, latent, direction, along)
+    words_share = words_share if ends[one] > starts[one] else 0.0
+    dense_share = dense_share if directed[one] else 0.0
+    blend(slots, starts, ends, directed, found, along, words_share, dense_share)
+
+
+@nb.njit(fastmath=FAST)
+def _square(values):
+    total = 0.0
+    for place in range(len(values)):
+        total += np.float64(values[place]) * np.float64(values[place])
+    return total
+
+
+@compiled(
+    nb.types.UniTuple(nb.float64, 2)(I64, F32, *PACKED, nb.float32[::1], nb.float32[::1])
+)  # fmt: skip
+def _summed(reads, read_weights, starts, ends, terms, weights, latent, directed, dense, direction):  # noqa: ARG001
+    for read in range(len(reads)):
+        slot, weight = np.uint64(reads[read]), read_weights[read]
+        coming = starts[reads[min(read + AHEAD, len(reads) - 1)]]
+        for line in range(0, AHEAD_TERMS, 16):
+            prefetch(terms, coming + line)
+            prefetch(weights, coming + line)
+        for place in range(np.uint64(starts[slot]), np.uint64(ends[slot])):
+            dense[np.uint32(terms[place])] += weight * weights[place]
+        for place in range(len(direction)):
+            direction[place] += weight * widened(latent[slot, place])
+    length, latent_length = np.sqrt(_square(dense)), np.sqrt(_square(direction))
+    if latent_length > NOTHING:
+        direction /= np.float32(latent_length)
+    return length, latent_length
+
+
+@compiled(
+    nb.float32[::1](I64, *PACKED, F32, F32, nb.float32, nb.float64, nb.float64)
+)  # fmt: skip
+def _like_sum(
+    slots, starts, ends, terms, weights, latent, directed, dense, direction, length, words_share, dense_share
+):
+    found, along = np.empty(len(slots), np.float32), np.empty(len(slots), np.float32)
+    word_dots(slots, starts, ends, terms, weights, dense, found)
+    found /= length
+    latent_dots(slots, latent, direction, along)
+    blend(slots, starts, ends, directed, found, along, words_share, dense_share)
+    return found
+
+
+@compiled(
+    nb.float32[:, ::1](I64, I64, *PACKED, nb.float32[::1], nb.float64, nb.float64)
+)  # fmt: skip
+def _among(few, many, starts, ends, terms, weights, latent, directed, dense, words_share, dense_share):
+    found, along = np.empty((len(few), len(many)), np.float32), np.empty(len(many), np.float32)
+    for one in range(len(few)):
+        cosines(
+            few[one], many, starts, ends, terms, weights, latent, directed, dense, words_share, dense_share,
+            found[one], along,
+        )  # fmt: skip
+    return found
