@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from data.settings import Settings
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")  # of the request being answered
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
 class OfRequest(logging.Filter):

@@ -37,3 +37,12 @@ def test_configuring_twice_does_not_double_the_lines(root: logging.Logger, capsy
 def test_access_lines_are_off(root: logging.Logger) -> None:
     configure(load_settings())
     assert logging.getLogger("uvicorn.access").disabled
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_the_servers_coloured_twin_of_a_message_is_left_out(
+    root: logging.Logger, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    configure(load_settings(log_format=form))
+    logging.getLogger("newsbell.test").warning("Started", extra={"color_message": "\x1b[36mStarted\x1b[0m"})
+    assert capsys.readouterr().err.count("Started") == 1
