@@ -66,11 +66,8 @@ class Follower:
 
     def save(self) -> None:
         """Keep the index for the next start, if it is to be kept and no other process is doing so."""
-        if not self._is_unsaved:
-            return
-        kept = Stamp(self.store.identity(), self.rev, self.fitted_on)
-        if self.keep and index_files.save(self.snapshot.index, self.keep, kept):
-            self.saved_rev = kept.rev
+        if self._is_unsaved:
+            self._save(self.snapshot.index, self.rev, self.fitted_on)
 
     def _follow_articles(self, now: datetime) -> None:
         before = self.rev
@@ -157,7 +154,8 @@ class Follower:
             self.beside.start("join", partial(self._join, index, places))
         elif self._is_unsaved and (self.saved_at is None or now - self.saved_at >= SAVE_EVERY):
             self.saved_at = now
-            self.beside.start("save", self._save)
+            # Taken here, where they belong together: while rows are followed, `rev` runs ahead of the index.
+            self.beside.start("save", partial(self._save, index, self.rev, self.fitted_on))
 
     @property
     def _is_unsaved(self) -> bool:
@@ -178,8 +176,10 @@ class Follower:
 
         return put
 
-    def _save(self) -> Apply:
-        self.save()
+    def _save(self, index: ArticleIndex, rev: int, fitted_on: int) -> Apply:
+        stamp = Stamp(self.store.identity(), rev, fitted_on)
+        if self.keep and index_files.save(index, self.keep, stamp):
+            self.saved_rev = rev
         return lambda: None
 
     def _rebuild(self) -> None:

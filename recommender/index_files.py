@@ -61,7 +61,10 @@ def stamp(folder: Path) -> Stamp | None:
 
 
 def save(index: ArticleIndex, folder: Path, of: Stamp) -> bool:
-    """Write what is new; False where another process is writing. A crash leaves the former index whole."""
+    """Write what is new; False where another process is writing.
+
+    A crash leaves the former index, or parts of two that `load` refuses.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with turn(folder) as is_mine:
         if not is_mine:
@@ -72,6 +75,7 @@ def save(index: ArticleIndex, folder: Path, of: Stamp) -> bool:
             "version": VERSION,
             "stamp": asdict(of),
             "rows": len(index.columns),
+            "postings": _postings_digest(folder),
             "parts": {"fit": fit, "columns": columns, "latent": latent},
             "width": index.latent.width if index.latent else 0,
             "categories": index.categories.all(),
@@ -93,6 +97,8 @@ def load(folder: Path) -> Kept:
         index = _index(folder, facts)
     except (OSError, ValueError, KeyError, TypeError, files.PostingsUnreadable) as error:
         raise IndexUnreadable(f"{folder} holds no whole index ({error})") from error
+    if _postings_digest(folder) != facts.get("postings"):  # after they were mapped: somebody may be writing
+        raise IndexUnreadable(f"{folder} holds parts of different indexes")
     lengths = {len(index.columns), len(index.alive), len(index.postings), facts["rows"]}
     if index.latent is not None:
         lengths.add(len(index.latent))
@@ -119,6 +125,11 @@ def _index(folder: Path, facts: Mapping[str, Any]) -> ArticleIndex:
         languages=Names.of(facts["languages"]),
         tails=frozenset(facts["tails"]),
     )
+
+
+def _postings_digest(folder: Path) -> str:
+    """What the postings' manifest names: segments are named by their content."""
+    return blake2b((folder / "postings" / files.MANIFEST).read_bytes(), digest_size=12).hexdigest()
 
 
 def _fit(epoch: Epoch, folder: Path) -> str:

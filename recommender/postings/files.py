@@ -5,23 +5,21 @@ and files of segments that no manifest names any more are unlinked (who has mapp
 """
 
 import json
-import os
 import shutil
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal
 from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import NewsbellError
+from recommender import arrays
 from recommender.postings.layout import Segment
 from recommender.postings.search import Postings
 
 VERSION = 2
 MANIFEST = "manifest.json"
-MAPPED_FROM = 1 << 16  # smaller arrays are read: quicker than mapping them
 
 
 class PostingsUnreadable(NewsbellError):
@@ -34,10 +32,7 @@ def save(postings: Postings, folder: Path) -> None:
     names = [_save_segment(segment, folder) for segment in postings.segments]
     alive = "" if postings.alive is None else _save_alive(postings.alive, folder)
     text = json.dumps({"version": VERSION, "segments": names, "alive": alive, "rows": len(postings)})
-    draft = folder / f".{uuid4().hex}.json"
-    _write(draft, text.encode())
-    draft.replace(folder / MANIFEST)
-    _sync(folder)
+    arrays.write(folder / MANIFEST, text.encode())
     for path in folder.iterdir():
         if path.name not in {MANIFEST, alive, *names}:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
@@ -67,11 +62,8 @@ def _save_segment(segment: Segment, folder: Path) -> str:
     draft = folder / f".{uuid4().hex}"
     draft.mkdir()
     for field, array in segment.arrays().items():
-        with (draft / f"{field}.npy").open("wb") as file:
-            np.save(file, array, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-    _sync(draft)
+        arrays.save(draft / f"{field}.npy", array)
+    arrays.sync(draft)
     draft.rename(target)
     return name
 
@@ -79,23 +71,13 @@ def _save_segment(segment: Segment, folder: Path) -> str:
 def _save_alive(alive: NDArray[np.bool_], folder: Path) -> str:
     name = f"alive-{blake2b(np.packbits(alive).tobytes(), digest_size=12).hexdigest()}.npy"
     draft = folder / f".{uuid4().hex}"
-    with draft.open("wb") as file:
-        np.save(file, alive, allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
+    arrays.save(draft, alive)
     draft.rename(folder / name)
     return name
 
 
 def _load_segment(folder: Path) -> Segment:
-    return Segment(**{name: _map(folder / f"{name}.npy") for name in Segment.__dataclass_fields__})
-
-
-def _map(path: Path) -> NDArray[Any]:
-    mapped: Literal["r"] | None = "r" if path.stat().st_size > MAPPED_FROM else None
-    array = np.asarray(np.load(path, mmap_mode=mapped, allow_pickle=False))
-    array.flags.writeable = False
-    return array
+    return Segment(**{name: arrays.load(folder / f"{name}.npy") for name in Segment.__dataclass_fields__})
 
 
 def _digest(segment: Segment) -> str:
@@ -105,18 +87,3 @@ def _digest(segment: Segment) -> str:
         made.update(str((array.dtype, array.shape)).encode())
         made.update(np.ascontiguousarray(array).view(np.uint8).data)
     return made.hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -11,6 +11,7 @@ from data.values import ArticleText
 from recommender import index_files
 from recommender.index import ArticleIndex
 from recommender.index_files import IndexUnreadable, Stamp
+from recommender.postings import files
 
 STAMP = Stamp(identity=7, rev=99, fitted_on=40)
 SUBJECTS = ("tariff trade minister talks", "volcano island ash evacuation", "tennis final champion serve")
@@ -107,4 +108,13 @@ def test_what_is_not_whole_is_refused(texts: list[ArticleText], tmp_path: Path, 
         facts["parts"]["columns"] = part
         manifest.write_text(json.dumps(facts))
     with pytest.raises(IndexUnreadable, match="index"):
+        index_files.load(tmp_path)
+
+
+def test_postings_of_another_save_are_refused_though_they_have_as_many_rows(
+    texts: list[ArticleText], tmp_path: Path
+) -> None:
+    index_files.save(ArticleIndex.build(texts), tmp_path, STAMP)
+    files.save(ArticleIndex.build(sorted(texts, key=lambda text: text.title)).postings, tmp_path / "postings")
+    with pytest.raises(IndexUnreadable, match="different"):
         index_files.load(tmp_path)
