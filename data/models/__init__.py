@@ -1,0 +1,43 @@
+"""The nouns as tables. Numbers (`id`) are ours; `key` is the publisher's own string."""
+
+from data.models.news import Article, ArticleName, Feed, Source, Story
+from data.models.parts import DELIVERY_STATES, TOLD
+from data.models.people import Change, Key, Person, Secret, SignInFailure, WebSession
+from data.models.push import Alert, Broadcast, Campaign, Delivery, DeliveryEvent, PaceState, Plan
+from data.models.ranking import Draft, Persona, Rule, WeightSet
+from data.models.reading import Device, Event, Reader, Served
+from data.models.running import Command, Counter, Lease
+
+__all__ = [
+    "DELIVERY_STATES",
+    "TOLD",
+    "Alert",
+    "Article",
+    "ArticleName",
+    "Broadcast",
+    "Campaign",
+    "Change",
+    "Command",
+    "Counter",
+    "Delivery",
+    "DeliveryEvent",
+    "Device",
+    "Draft",
+    "Event",
+    "Feed",
+    "Key",
+    "Lease",
+    "PaceState",
+    "Person",
+    "Persona",
+    "Plan",
+    "Reader",
+    "Rule",
+    "Secret",
+    "Served",
+    "SignInFailure",
+    "Source",
+    "Story",
+    "WebSession",
+    "WeightSet",
+]

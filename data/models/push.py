@@ -1,0 +1,168 @@
+"""Campaigns, plans and deliveries as tables."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import CheckConstraint, Column, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from data.columns import BigKey
+from data.models.parts import DELIVERY_STATES, TOLD, json_list, moment, new_id, ref
+
+
+class Campaign(SQLModel, table=True):
+    """A reason to send alerts: when, to whom, and how much is too much."""
+
+    __table_args__: ClassVar[Any] = (
+        CheckConstraint("state in ('on', 'paused')", name="state"),
+        CheckConstraint("kind in ('digest', 'breaking', 'follow_up', 'manual', 'test')", name="kind"),
+        CheckConstraint("mode in ('at_most_once', 'at_least_once')", name="mode"),
+    )
+    id: int = new_id()
+    key: str = Field(unique=True, max_length=200)
+    name: str
+    kind: str = "digest"
+    state: str = "on"
+    local_times: list[str] = json_list()  # "07:30"
+    weekdays: list[int] = json_list()  # 0 Monday to 6 Sunday
+    jitter_s: int = 0
+    catch_up_s: int = 10_800  # a slot missed by more than this is not planned any more
+    freshness_h: float = 24.0  # candidates: articles published this recently
+    ttl_s: int = 21_600
+    hold_s: int = 0
+    bar: float = 0.0  # least score worth an alert
+    mode: str = "at_most_once"
+    policy: dict[str, Any] = json_list(dict)
+    message: dict[str, str] = json_list(dict)  # title and body of the desk's own; empty: those of the article
+    created_at: datetime = moment()
+
+
+class Plan(SQLModel, table=True):
+    """One run of a campaign: which slots, and how many readers ended with which verdict."""
+
+    id: int = new_id()
+    campaign_id: int = ref("campaign.id")
+    planned_at: datetime = moment(index=True)
+    slots_from: datetime = moment()
+    slots_until: datetime = moment()
+    funnel: dict[str, int] = json_list(dict)
+    examples: list[dict[str, Any]] = json_list()
+    weight_version: int = 0
+
+
+class Delivery(SQLModel, table=True):
+    """One message to one device: the outbox. Two unique keys make a repeat impossible whoever plans."""
+
+    __table_args__: ClassVar[Any] = (
+        UniqueConstraint("campaign_id", "slot", "device_id"),
+        Index(
+            "uq_delivery_told",
+            *("device_id", "story_id", "update_no"),
+            unique=True,
+            sqlite_where=text(TOLD),
+            postgresql_where=text(TOLD),
+        ),
+        CheckConstraint("state in ({})".format(", ".join(f"'{s}'" for s in DELIVERY_STATES)), name="state"),
+        CheckConstraint("(state = 'sending') = (lease_until is not null)", name="lease"),
+        Index("ix_delivery_state_campaign_id_not_before_at", "state", "campaign_id", "not_before_at"),
+        Index("ix_delivery_reader_id_planned_at", "reader_id", "planned_at"),
+    )
+    id: int = new_id()
+    key: str = Field(unique=True, max_length=64)  # the app sends it back as `delivery_id`
+    campaign_id: int = ref("campaign.id")
+    plan_id: int | None = ref("plan.id", nullable=True)
+    reader_id: int = ref("reader.id", index=False)
+    device_id: int = ref("device.id", index=False)
+    article_id: int = ref("article.id")
+    story_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))
+    update_no: int = 0
+    slot: str  # local date and time, like 2026-03-02T07:30
+    state: str = "held"
+    reason: str = ""
+    planned_at: datetime = moment()
+    not_before_at: datetime = moment()
+    expires_at: datetime = moment()
+    attempt: int = 0
+    fence: int = 0
+    lease_until: datetime | None = moment(nullable=True)
+    sent_at: datetime | None = moment(nullable=True)
+    message_name: str | None = None
+    score: float = 0.0
+    parts: dict[str, float] = json_list(dict)
+
+
+class DeliveryEvent(SQLModel, table=True):
+    """One transition of one delivery, append-only."""
+
+    __tablename__: ClassVar[Any] = "delivery_event"
+    id: int = new_id()
+    delivery_id: int = ref("delivery.id")
+    at: datetime = moment()
+    before: str | None = None
+    after: str
+    reason: str = ""
+
+
+class PaceState(SQLModel, table=True):
+    """How fast a Firebase project is sent to: one row that its senders share. Meanings: `data.alerts.Pace`."""
+
+    __tablename__: ClassVar[Any] = "pace"
+    project: str = Field(primary_key=True)
+    next_us: int = Field(default=0, sa_column=Column(BigKey, nullable=False))
+    ceiling: float = 0.0
+    active_us: int = Field(default=0, sa_column=Column(BigKey, nullable=False))
+    used_us: int = Field(default=0, sa_column=Column(BigKey, nullable=False))
+    raised_us: int = Field(default=0, sa_column=Column(BigKey, nullable=False))
+    cut_us: int = Field(default=0, sa_column=Column(BigKey, nullable=False))
+    paused_until_us: int = Field(default=0, sa_column=Column(BigKey, nullable=False))
+    pauses: int = 0
+
+
+class Broadcast(SQLModel, table=True):
+    """One message to a topic: the ledger entry by which personal alerts know what everybody was told."""
+
+    __table_args__: ClassVar[Any] = (
+        CheckConstraint("state in ('sending', 'sent', 'failed', 'unknown')", name="state"),
+        Index(
+            "uq_broadcast_told",
+            *("topic", "story_id", "update_no"),
+            unique=True,
+            sqlite_where=text("state <> 'failed'"),
+            postgresql_where=text("state <> 'failed'"),
+        ),
+    )
+    id: int = new_id()
+    key: str = Field(unique=True, max_length=64)
+    app: str = ""
+    topic: str  # the topic's name at FCM
+    reader_topic: str | None = None  # who gets it: those who follow this topic; None: everybody
+    article_id: int = ref("article.id")
+    story_id: int = Field(sa_column=Column(BigKey, nullable=False))  # minus the article's id without a story
+    update_no: int = 0
+    state: str = "sending"
+    reason: str = ""
+    author: str = ""
+    sent_at: datetime = moment(index=True)
+    message_name: str | None = None
+
+
+class Alert(SQLModel, table=True):
+    """An alert that the desk writes itself. Sending it makes a campaign of its own."""
+
+    __table_args__: ClassVar[Any] = (
+        CheckConstraint("state in ('draft', 'asked', 'sending', 'cancelled')", name="state"),
+    )
+    id: int = new_id()
+    article_id: int = ref("article.id")
+    title: str
+    body: str = ""
+    audience: dict[str, Any] = json_list(dict)  # {"kind": "everyone"}, {"kind": "topic", "value": "football"}, zone
+    policy: dict[str, Any] = json_list(dict)  # limits that this alert lifts
+    corrects: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))  # the alert it replaces
+    state: str = "draft"
+    author: str
+    reason: str = ""
+    approver: str = ""
+    campaign_id: int | None = ref("campaign.id", nullable=True)
+    hold_until: datetime | None = moment(nullable=True)
+    created_at: datetime = moment()

@@ -1,0 +1,78 @@
+"""Weights, rules, drafts and personas as tables."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from data.models.parts import json_list, moment, new_id
+
+
+class WeightSet(SQLModel, table=True):
+    """An immutable version of one surface's weights; at most one version of a surface is live."""
+
+    __tablename__: ClassVar[Any] = "weight_set"
+    __table_args__: ClassVar[Any] = (
+        UniqueConstraint("surface", "version"),
+        Index("uq_weight_set_live", "surface", unique=True, sqlite_where=text("live"), postgresql_where=text("live")),
+    )
+    id: int = new_id()
+    surface: str
+    version: int
+    weights: dict[str, float] = json_list(dict)
+    options: dict[str, float] = json_list(dict)  # diversity, caps, half-lives: see recommender.ranking
+    live: bool = False
+    author: str = "newsbell"
+    reason: str = ""
+    created_at: datetime = moment()
+
+
+class Rule(SQLModel, table=True):
+    """An editor's override. Everything but a block ends by itself."""
+
+    __table_args__: ClassVar[Any] = (
+        CheckConstraint("kind in ('pin', 'must_show', 'boost', 'bury', 'block', 'embargo')", name="kind"),
+        CheckConstraint("kind = 'block' or ends_at is not null", name="ends"),
+    )
+    id: int = new_id()
+    kind: str
+    surface: str = "all"  # all, for_you, related, push
+    target: str = "article"  # article, story, source, topic
+    target_key: str  # article key, story id, source key, topic
+    strength: float = 0.0  # boost, bury: added to the score, in [0, 1]
+    slot: int | None = None  # pin: 1 to 3
+    starts_at: datetime = moment()
+    ends_at: datetime | None = moment(nullable=True)
+    author: str = "newsbell"
+    reason: str = ""
+
+
+class Draft(SQLModel, table=True):
+    """Weights that one person is trying. It knows the live version it began from."""
+
+    __table_args__: ClassVar[Any] = (UniqueConstraint("surface", "author"),)
+    id: int = new_id()
+    surface: str
+    author: str
+    base_version: int
+    weights: dict[str, float] = json_list(dict)
+    options: dict[str, float] = json_list(dict)
+    reason: str = ""
+    publish_at: datetime | None = moment(nullable=True)  # scheduled for then
+    updated_at: datetime = moment()
+
+
+class Persona(SQLModel, table=True):
+    """A made-up reader. `reads` holds {article, kind, hours_ago}, newest first."""
+
+    id: int = new_id()
+    key: str = Field(unique=True, max_length=200)
+    name: str
+    about: str = ""
+    language: str = "en"
+    followed_topics: list[str] = json_list()
+    muted_topics: list[str] = json_list()
+    reads: list[dict[str, Any]] = json_list()
+    author: str = "newsbell"
+    updated_at: datetime = moment()
