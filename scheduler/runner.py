@@ -23,6 +23,7 @@ from data.leases import LEADER, Leases
 from data.outbox import Outbox
 from data.settings import Settings
 from data.store import Store
+from recommender.experiments import desk
 from recommender.snapshot import Snapshot
 from scheduler.delivery import Deliverer
 from scheduler.desk_alerts import plan_alert
@@ -144,6 +145,13 @@ class Runner:
         lost = self.outbox.recover(self.clock.now())
         if lost:
             log.warning("%d deliveries became unknown: their sender vanished", lost)
+
+    def judge(self) -> None:
+        """Stop the experiments that do harm, end those whose time is over."""
+        if self.fence is None:
+            return
+        for said in desk.look_after(self.planner.store, now=self.clock.now()):
+            log.info("%s", said)
 
     def _do(self, command: CommandRow) -> str:
         """pause, resume {campaign}; cancel {campaign} or {plan}; alert {alert}."""

@@ -4,7 +4,7 @@ from data.models.news import Article, ArticleName, Feed, Source, Story
 from data.models.parts import DELIVERY_STATES, TOLD
 from data.models.people import Change, Key, Person, Secret, SignInFailure, WebSession
 from data.models.push import Alert, Broadcast, Campaign, Delivery, DeliveryEvent, PaceState, Plan
-from data.models.ranking import Draft, Persona, Rule, WeightSet
+from data.models.ranking import Draft, Experiment, Persona, Rule, WeightSet
 from data.models.reading import Device, Event, Reader, Served
 from data.models.running import Command, Counter, Lease
 
@@ -24,6 +24,7 @@ __all__ = [
     "Device",
     "Draft",
     "Event",
+    "Experiment",
     "Feed",
     "Key",
     "Lease",
