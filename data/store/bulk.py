@@ -49,13 +49,9 @@ class Bulk(Database):
     def reader_column_pages(self, zones: Iterable[str], *, size: int) -> Iterator[ReaderColumns]:
         """The readers of these zones, `size` at a time by number; each page is its own short transaction."""
         last, wanted = 0, sorted(zones)
-        fields = ", ".join([_PLAIN, *CHOICES])
-        while wanted:
-            rows = self._rows(_READERS, fields=fields, last=last, zones=wanted, size=size)
-            if not rows:
-                return
-            yield _reader_columns(rows)
-            last = rows[-1][0]
+        while wanted and (page := self._column_page(last, wanted, size)) is not None:
+            yield page
+            last = int(page.id[-1])
 
     def history_columns(self, reader_ids: IntArray, *, limit: int = 200, until: datetime | None = None) -> Histories:
         """The newest `limit` events of each reader but impressions, newest first; readers in the order asked.
@@ -86,6 +82,11 @@ class Bulk(Database):
                 return _from_bytes(connection, _AS_BYTES.format(kinds=_KINDS, events=events))
             query = _AS_TEXT.format(kinds=_KINDS, events=events)
             return _from_text(connection.exec_driver_sql(query).cursor.fetchall())
+
+    def _column_page(self, last: int, zones: list[str], size: int) -> ReaderColumns | None:
+        fields = ", ".join([_PLAIN, *CHOICES])
+        rows = self._rows(_READERS, fields=fields, last=last, zones=zones, size=size)
+        return _reader_columns(rows) if rows else None
 
     def _rows(self, query: str, **values: Any) -> list[Any]:
         """The rows as the driver makes them; a list is one parameter, whatever its length."""
