@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from types import FrameType
 from typing import Any
 
@@ -16,7 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from data.alerts import CommandRow
 from data.campaigns import Campaigns
-from data.clock import Clock
+from data.clock import Clock, zone_database
 from data.commands import Commands
 from data.errors import Conflict, InvalidInput, NewsbellError
 from data.leases import LEADER, Leases
@@ -63,7 +62,7 @@ class Runner:
 
     def start(self) -> None:
         """Begin ticking in the background."""
-        log.info("worker %s; zone database tzdata %s", self.holder, version("tzdata"))
+        log.info("worker %s; zone database %s", self.holder, zone_database())
         self.lead()
         # Threads for every job: a long plan must not keep the heartbeat from its tick.
         table = jobs(self, self.settings, lease_s=self.lease_s)
