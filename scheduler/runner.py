@@ -24,6 +24,7 @@ from data.outbox import Outbox
 from data.settings import Settings
 from data.store import Store
 from recommender.snapshot import Snapshot
+from scheduler import reach
 from scheduler.delivery import Deliverer
 from scheduler.desk_alerts import plan_alert
 from scheduler.jobs import Job, jobs
@@ -144,6 +145,14 @@ class Runner:
         lost = self.outbox.recover(self.clock.now())
         if lost:
             log.warning("%d deliveries became unknown: their sender vanished", lost)
+
+    def reach(self) -> None:
+        """Bring the stories that the desk set a reach target for nearer to it."""
+        if self.fence is None:
+            return
+        window_h = self.settings.window_days * 24
+        for said in reach.tick(self.planner.store, self.planner.snapshot, self.clock.now(), window_h=window_h):
+            log.info("%s", said)
 
     def _do(self, command: CommandRow) -> str:
         """pause, resume {campaign}; cancel {campaign} or {plan}; alert {alert}."""

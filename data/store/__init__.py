@@ -13,6 +13,7 @@ from data.store.people import People
 from data.store.personas import Personas
 from data.store.privacy import Privacy
 from data.store.pulse import Pulse
+from data.store.reach import ReachTargets
 from data.store.reader_state import ReaderStates
 from data.store.readers import Readers
 from data.store.served import ServedPages
@@ -23,7 +24,7 @@ from data.store.story_desk import StoryDesk
 
 class Store(
     Articles, Stories, Readers, ReaderStates, Events, ServedPages, Privacy, Bulk, Desk, Drafts, Personas, StoryDesk,
-    Apart, Pulse, Feeds, Keys, People, Sessions, Audit,
+    Apart, ReachTargets, Pulse, Feeds, Keys, People, Sessions, Audit,
 ):  # fmt: skip
     """Newsbell's memory, on SQLite or PostgreSQL. Open with `Store.open(url)`."""
 

@@ -41,6 +41,8 @@ ACCESS: dict[tuple[str, str], str] = {  # method and path of the route -> the le
     ("POST", "/console/stories/{article}/judge"): "editor",
     ("POST", "/console/stories/{article}/split"): "editor",
     ("POST", "/console/stories/{article}/merge"): "editor",
+    ("POST", "/console/stories/{article}/reach"): "editor",
+    ("POST", "/console/reach/{target_id}/stop"): "editor",
     ("GET", "/console/push"): "viewer",
     ("POST", "/console/push/cancel"): "push_editor",
     ("GET", "/console/push/new"): "push_editor",

@@ -8,6 +8,7 @@ from recommender.web.console import (
     personas,
     push,
     ranking,
+    reach,
     rules,
     signin,
     stories,
@@ -16,5 +17,6 @@ from recommender.web.console import (
 )
 
 ROUTERS = tuple(
-    one.router for one in (signin, now, stories, ranking, compose, push, rules, why, personas, history, compare, system)
+    one.router
+    for one in (signin, now, stories, reach, ranking, compose, push, rules, why, personas, history, compare, system)
 )
