@@ -112,7 +112,7 @@ def effects(site: Site, trial: Trial, article: ArticleRow) -> list[tuple[str, Ef
     from_at, until_at = instant(pinned.at_us), instant(pinned.at_us) + timedelta(hours=1)
     window_h, personas = site.settings.window_days * 24, pinned.personas[:TRIED]
     found = []
-    for words, strength in MOST_BOOST.items():
+    for words, strength in {"no boost": 0.0, **MOST_BOOST}.items():
         rule = RuleRow(-1, "boost", "for_you", kind, str(value), strength, None, from_at, until_at, "", "")
         tried = effect(pinned.snapshot, personas, rule, int(value), at_us=pinned.at_us, window_h=window_h)
         found.append((words, tried))
