@@ -16,6 +16,7 @@ from data.store.pulse import Pulse
 from data.store.reach import ReachTargets
 from data.store.reader_state import ReaderStates
 from data.store.readers import Readers
+from data.store.replays import Replays
 from data.store.served import ServedPages
 from data.store.sessions import Sessions
 from data.store.stories import Stories
@@ -24,7 +25,7 @@ from data.store.story_desk import StoryDesk
 
 class Store(
     Articles, Stories, Readers, ReaderStates, Events, ServedPages, Privacy, Bulk, Desk, Drafts, Personas, StoryDesk,
-    Apart, ReachTargets, Pulse, Feeds, Keys, People, Sessions, Audit,
+    Apart, ReachTargets, Replays, Pulse, Feeds, Keys, People, Sessions, Audit,
 ):  # fmt: skip
     """Newsbell's memory, on SQLite or PostgreSQL. Open with `Store.open(url)`."""
 

@@ -9,6 +9,7 @@ from recommender.web.console import (
     push,
     ranking,
     reach,
+    replay,
     rules,
     signin,
     stories,
@@ -16,7 +17,5 @@ from recommender.web.console import (
     why,
 )
 
-ROUTERS = tuple(
-    one.router
-    for one in (signin, now, stories, reach, ranking, compose, push, rules, why, personas, history, compare, system)
-)
+PAGES = (signin, now, stories, reach, ranking, compose, push, rules, why, personas, history, compare, replay, system)
+ROUTERS = tuple(one.router for one in PAGES)
