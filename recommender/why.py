@@ -239,7 +239,7 @@ def facts_of_some(
         Facts(
             near=near[i],
             age_h=age_h[i],
-            sources=_sources(sizes[i]),
+            sources=sources_of(sizes[i]),
             values=values,
             weights=weights,
             topic=topics[i],
@@ -250,7 +250,7 @@ def facts_of_some(
     ]
 
 
-def _sources(size: float) -> int:
+def sources_of(size: float) -> int:
     """The number of outlets behind a story_size signal: its inverse."""
     return round(1.0 - 2.0 * log2(max(1.0 - size, 1e-6)))
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.evaluate.ndcg import ndcg_at
+from recommender.metrics.ndcg import ndcg_at
 from recommender.signals import HOUR_US
 from recommender.snapshot import ReaderView, Snapshot
 from recommender.whatif import MOST_NEWS_VALUE, MUST_REACH, TOP, Listing, listing
@@ -117,7 +117,7 @@ def push_again(
     pairs = _pairs(live, tried, "push", slots, progress, window_h)
     best = np.array([[one.lines[0].score if one.lines else -np.inf for one in pair] for pair in pairs]).reshape(-1, 2)
     weight = np.array([one.weight for one in slots])
-    sends = (best >= np.array([one.bar for one in slots])[:, None]) * 1.0
+    sends = (best >= np.array([one.bar for one in slots])[:, None]).astype(np.float64)
     resample = _Resampler(np.array([one.reader_id for one in slots], np.int64), seed, weight)
     measures = [resample.measured("Expected alerts", sends, total=True)]
     if len(opens[0]):

@@ -7,7 +7,7 @@ import pytest
 
 from recommender.signals import SIGNALS, story_size
 from recommender.snapshot import WEIGHTS
-from recommender.why import Facts, Near, _sources, parts_of, related_sentence, sentence
+from recommender.why import Facts, Near, parts_of, related_sentence, sentence, sources_of
 
 
 def facts(**given: Any) -> Facts:
@@ -64,4 +64,4 @@ def test_the_parts_are_value_times_weight() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8, 20])
 def test_the_number_of_outlets_comes_back_out_of_its_signal(count: int) -> None:
-    assert _sources(float(story_size([count])[0])) == count
+    assert sources_of(float(story_size([count])[0])) == count
