@@ -14,7 +14,7 @@ from data.values import CHOICES, Histories, IntArray, ReaderColumns, wall_s
 from data.wire import EVENT_KINDS
 
 _KIND_NUMBER = {kind: number for number, kind in enumerate(EVENT_KINDS)}
-_PLAIN = "id, key, zone, language, push, quiet_from, quiet_until, daily_cap"
+_PLAIN = "id, key, zone, language, push, quiet_from, quiet_until, daily_cap, created_at"
 _FOREVER_US = 2**62
 _READERS = "SELECT {fields} FROM reader WHERE id > {last} AND zone IN {zones} ORDER BY id LIMIT {size}"
 _EVENTS = (
@@ -76,10 +76,10 @@ class Bulk(Database):
 
 def _reader_columns(rows: Sequence[Any]) -> ReaderColumns:
     columns = list(zip(*rows, strict=True))
-    ids, keys, zones, languages, push, begin, end, cap = columns[:8]
+    ids, keys, zones, languages, push, begin, end, cap, since_us = columns[:9]
     zone_names, zone = _numbered(zones)
     language_names, language = _numbered(languages)
-    lists = {name: _lists(values) for name, values in zip(CHOICES, columns[8:], strict=True)}
+    lists = {name: _lists(values) for name, values in zip(CHOICES, columns[9:], strict=True)}
     return ReaderColumns(
         id=np.array(ids, np.int64),
         key=keys,
@@ -91,6 +91,7 @@ def _reader_columns(rows: Sequence[Any]) -> ReaderColumns:
         quiet_from_s=np.array([wall_s(one) for one in begin], np.int32),
         quiet_until_s=np.array([wall_s(one) for one in end], np.int32),
         daily_cap=np.array(cap, np.int32),
+        since_us=np.array(since_us, np.int64),
         **lists,
     )
 
