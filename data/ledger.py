@@ -74,6 +74,28 @@ class Asked:
     slot: str = ""
 
 
+class Ledger:
+    """What a plan asks of it; with `until`, as it was then."""
+
+    def __init__(self, store: Store, *, until: datetime | None = None) -> None:
+        self.store, self.until = store, until
+
+    def told(self, reader_ids: Sequence[int], *, since: datetime, story_ids: Iterable[int] = ()) -> Told:
+        """See `told`."""
+        return told(self.store, reader_ids, since=since, story_ids=story_ids, until=self.until)
+
+    def tally(self, reader_ids: Sequence[int], day_us: IntArray, week_us: IntArray, *, now: datetime) -> Tally:
+        """The tally of readers of one block, each with the beginning of their own local day and week."""
+        columns = zip(reader_ids, day_us.tolist(), week_us.tolist(), strict=True)
+        asked = [Asked(place, reader, day, week) for place, (reader, day, week) in enumerate(columns)]
+        made = np.zeros((4, len(asked)), np.int64)
+        with self.store.reading() as connection:
+            found = tally(connection, asked, now=now, handed_over=False, until=self.until)
+        for place, numbers in found.items():
+            made[:, place] = numbers
+        return Tally(*made)
+
+
 def told(
     store: Store,
     reader_ids: Sequence[int],
@@ -119,25 +141,6 @@ def tally(
     values["until"] = FOREVER_US if until is None else micros(until)
     found = connection.execute(_query(connection.dialect.name, name), values)
     return {int(row[0]): (int(row[1]), int(row[2]), int(row[3]), int(row[4])) for row in found}
-
-
-def tally_columns(
-    store: Store,
-    reader_ids: Sequence[int],
-    day_us: IntArray,
-    week_us: IntArray,
-    *,
-    now: datetime,
-    until: datetime | None = None,
-) -> Tally:
-    """The tally of readers of one block, each with the beginning of their own local day and week."""
-    columns = zip(reader_ids, day_us.tolist(), week_us.tolist(), strict=True)
-    asked = [Asked(place, reader, day, week) for place, (reader, day, week) in enumerate(columns)]
-    made = np.zeros((4, len(asked)), np.int64)
-    with store.reading() as connection:
-        for place, numbers in tally(connection, asked, now=now, handed_over=False, until=until).items():
-            made[:, place] = numbers
-    return Tally(*made)
 
 
 def local_week(now_us: int, zone_name: str) -> tuple[int, int]:

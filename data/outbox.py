@@ -193,9 +193,14 @@ class Outbox:
         return self._move_waiting(WAITING_STATES, "cancelled", which, now, reason)
 
     def recover(self, now: datetime) -> int:  # sending -> unknown
-        """Close what a sender left behind: its message may have arrived, so it is never sent again."""
+        """Close what a sender left behind: its message may have arrived, so it is never sent again.
+
+        A campaign that sends at least once has it sent again: the same tag makes it replace the first.
+        """
         lost = DELIVERIES.c.lease_until <= now
+        again = lost & DELIVERIES.c.campaign_id.in_(select(CAMPAIGNS.c.id).where(CAMPAIGNS.c.mode == "at_least_once"))
         with self.store.transaction() as connection:
+            _move(connection, "sending", "ready", again, now, "the sender vanished", lease_until=None, sent_at=None)
             return len(_move(connection, "sending", "unknown", lost, now, "the sender vanished", lease_until=None))
 
     def _move_waiting(self, before: Sequence[str], after: str, which: Any, now: datetime, reason: str) -> int:

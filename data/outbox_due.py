@@ -14,13 +14,16 @@ from data.alerts import EDITORIAL, GROUP, HANDED_OVER, Due
 from data.broadcasts import followed, said
 from data.clock import micros
 from data.columns import UtcTime
-from data.models import Article, Campaign, Delivery, Device, Event, Reader, Source
+from data.models import Article, Campaign, Delivery, Device, Event, Reader, Source, Story
 from data.store.database import table
 
 DELIVERIES, CAMPAIGNS, ARTICLES, SOURCES = table(Delivery), table(Campaign), table(Article), table(Source)
-READERS, DEVICES, EVENTS = table(Reader), table(Device), table(Event)
+READERS, DEVICES, EVENTS, STORIES = table(Reader), table(Device), table(Event), table(Story)
 # Whoever did one of these knows the story, or does not want it.
 READ_KINDS = ("open", "read", "finish", "share", "save", "push_open", "hide", "less_like_this")
+
+
+AWAY_KINDS = ("hide", "less_like_this")
 
 
 class _Alert(NamedTuple):
@@ -236,9 +239,15 @@ class _Queries:
             DELIVERIES.join(_told, _told.c.id == _D.article_id)
             .join(EVENTS, EVENTS.c.reader_id == _D.reader_id)
             .join(_read, _read.c.id == EVENTS.c.article_id)
+            .join(_why, _why.c.id == _D.campaign_id)
+            .outerjoin(STORIES, STORIES.c.id == _told.c.story_id)
         )
         same = or_(_read.c.id == _told.c.id, _read.c.story_id == _told.c.story_id)
+        # A material update makes it news again; for followers every new article does.
+        since = EVENTS.c.at >= func.coalesce(STORIES.c.renewed_at, 0)
+        after = or_(_why.c.kind != "follow_up", EVENTS.c.at >= _told.c.published_at)
         found = select(_D.id).select_from(joined).where(self._in(_D.id), EVENTS.c.kind.in_(READ_KINDS), same)
+        found = found.where(or_(EVENTS.c.kind.in_(AWAY_KINDS), and_(since, after)))
         return found.distinct()
 
     def _others(self) -> Any:

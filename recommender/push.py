@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 
 from data.alerts import Tally, Told
 from data.values import FloatArray, Histories, IntArray, ReaderColumns
+from data.wire import EVENT_KINDS
 from recommender import push_volume
 from recommender.push_policy import Policy
 from recommender.push_time import quiet_now
 
-__all__ = [
-    "READ_KINDS", "Block", "Candidates", "Choice", "Mask", "Policy", "Verdict", "Verdicts", "is_holdout", "plan",
-]  # fmt: skip
+__all__ = ["IS_AWAY", "IS_READ", "READ_KINDS", "Block", "Candidates", "Choice", "Mask", "Policy", "Verdict", "Verdicts"]
+__all__ += ["is_holdout", "plan"]
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 DAY_US = 86_400_000_000
 # Whoever did one of these knows the story, or does not want it.
 READ_KINDS = ("open", "read", "finish", "share", "save", "push_open", "hide", "less_like_this")
+IS_READ, IS_AWAY = (np.isin(EVENT_KINDS, one) for one in (READ_KINDS, ("hide", "less_like_this")))  # by kind of event
 
 
 class Verdict(IntEnum):

@@ -21,6 +21,10 @@ _EVENTS = (
     "SELECT reader_id, article_id, at, kind, dwell_s FROM event WHERE reader_id IN {readers} AND kind <> 'impression'"
     " AND at <= {until} ORDER BY reader_id DESC, at DESC, id DESC"
 )
+_OPENS = (
+    "SELECT r.zone, e.at / 3600000000, count(*) FROM event e JOIN reader r ON r.id = e.reader_id"
+    " WHERE e.kind IN {kinds} AND e.at > {since} GROUP BY 1, 2 ORDER BY 1, 2"
+)
 _EVENTS_AT_ONCE = 5_000  # readers in one query
 
 
@@ -55,6 +59,14 @@ class Bulk(Database):
             if parts
             else (_histories(reader_ids, _event_arrays([]), limit))
         )
+
+    def opens_by_hour(self, *, since: datetime, kinds: Sequence[str]) -> list[tuple[str, int, int]]:
+        """(zone of the reader, hours since 1970, how many) of everybody's events of these kinds since then.
+
+        Cost: all events since then are read once by the database.
+        """
+        rows = self._rows(_OPENS, kinds=list(kinds), since=micros(since))
+        return [(str(name), int(hour), int(many)) for name, hour, many in rows]
 
     def _rows(self, query: str, **values: Any) -> list[Any]:
         """The rows as the driver makes them; a list is one parameter, whatever its length."""

@@ -37,6 +37,7 @@ def _added() -> dict[str, tuple[sa.Column[Any], ...]]:
         ),
         "delivery": (_number("told_no"),),
         "broadcast": (_number("told_no"),),
+        "story": (sa.Column("renewed_at", UtcTime(), nullable=True),),
         "alert": (_text("kind", "manual"), _number("level", 3), _text("mode", "at_most_once"), _number("spread_s")),
     }
 

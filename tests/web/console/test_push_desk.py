@@ -128,14 +128,14 @@ def test_a_small_alert_is_held_and_then_reaches_those_who_are_meant(room: Any) -
     client = room.client("push_editor")
     number = write(client, room, audience="topic", value="Sport")
     assert client.post(f"/console/push/alerts/{number}/send").status_code == 303
-    assert plan_alert(room.store, number, now=room.now).endswith("deliveries held")
+    assert plan_alert(planner(room), number, now=room.now).endswith("deliveries held")
     assert drain(room) == []
     rang = drain(room, later_s=121)
     assert rang
     assert {title for _, title in rang} == {"Bridge closed"}
     assert {int(fid.removeprefix("fid-")) % 2 for fid, _ in rang} == {1}
     assert max(Counter(fid for fid, _ in rang).values()) == 1
-    plan_alert(room.store, number, now=room.now)  # asked for twice by a scheduler that died
+    plan_alert(planner(room), number, now=room.now)  # asked for twice by a scheduler that died
     assert drain(room, later_s=122) == []
 
 
@@ -167,11 +167,11 @@ def test_cancel_leaves_no_trace_on_any_phone(room: Any) -> None:
     client = room.client("push_editor")
     number = write(client, room, audience="topic", value="sport")
     client.post(f"/console/push/alerts/{number}/send")
-    plan_alert(room.store, number, now=room.now)
+    plan_alert(planner(room), number, now=room.now)
     assert "Cancel" in client.get("/console").text
     client.post(f"/console/push/alerts/{number}/cancel")
     assert drain(room, later_s=121) == []
-    assert plan_alert(room.store, number, now=room.now) == f"alert {number} is cancelled"
+    assert plan_alert(planner(room), number, now=room.now) == f"alert {number} is cancelled"
     client.post("/console/push/resume")
     assert drain(room, later_s=125) == []
     assert client.post(f"/console/push/alerts/{number}/send").status_code == 409
@@ -219,7 +219,7 @@ def test_while_push_is_paused_nothing_is_sent_and_the_pause_is_noted(room: Any) 
     editor = room.client("push_editor")
     number = write(editor, room, audience="topic", value="sport")
     editor.post(f"/console/push/alerts/{number}/send")
-    plan_alert(room.store, number, now=room.now)
+    plan_alert(planner(room), number, now=room.now)
     room.client("editor").post("/console/push/pause", data={"reason": "wrong headline"})
     assert drain(room, later_s=121) == []
     assert room.store.changes(limit=1)[0].why == "wrong headline"
@@ -245,11 +245,11 @@ def test_a_correction_takes_the_place_of_the_alert(room: Any) -> None:
     client, alerts = room.client("push_editor"), DeskAlerts(room.store)
     first = write(client, room, audience="topic", value="sport")
     client.post(f"/console/push/alerts/{first}/send")
-    plan_alert(room.store, first, now=room.now)
+    plan_alert(planner(room), first, now=room.now)
     rang = drain(room, later_s=121)
     second = write(client, room, title="Correction: one lane", audience="topic", value="sport", corrects=str(first))
     client.post(f"/console/push/alerts/{second}/send")
-    plan_alert(room.store, second, now=room.now)
+    plan_alert(planner(room), second, now=room.now)
     again = drain(room, later_s=260)
     assert alerts.get(second).corrects == first
     assert {fid for fid, _ in again} == {fid for fid, _ in rang}
