@@ -91,8 +91,8 @@ def zone_database() -> str:
     """Which zone database this process reads, for the log: the system's where there is one, else the package tzdata."""
     for folder in map(Path, TZPATH):
         if (folder / "UTC").is_file():
-            told = folder / "tzdata.zi"
-            first = told.open(encoding="utf-8").readline() if told.is_file() else ""
+            told = folder / "tzdata.zi"  # its first line: # version 2026a
+            first = told.read_text(encoding="utf-8").partition("\n")[0] if told.is_file() else ""
             return f"{first.removeprefix('# version').strip() or 'of unknown version'} of {folder}"
     return f"{version('tzdata')} of the package tzdata"
 

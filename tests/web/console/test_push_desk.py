@@ -19,6 +19,7 @@ from data.wire import DeviceIn
 from recommender.push_recheck import recheck
 from scheduler.delivery import Deliverer
 from scheduler.desk_alerts import plan_alert
+from scheduler.planning import Planner
 from scheduler.runner import Runner
 
 
@@ -121,6 +122,10 @@ def test_the_text_of_a_test_cannot_be_sent_to_the_public(room: Any) -> None:
         assert answer.status_code == 422
         assert "text of a test" in answer.text
     assert DeskAlerts(room.store).all() == []
+
+
+def planner(room: Any) -> Planner:
+    return Planner(room.store, lambda: room.service.snapshot)
 
 
 def test_a_small_alert_is_held_and_then_reaches_those_who_are_meant(room: Any) -> None:
@@ -252,7 +257,7 @@ def test_a_correction_takes_the_place_of_the_alert(room: Any) -> None:
     plan_alert(planner(room), second, now=room.now)
     again = drain(room, later_s=260)
     assert alerts.get(second).corrects == first
-    assert {fid for fid, _ in again} == {fid for fid, _ in rang}
+    assert {fid for fid, _ in again} >= {fid for fid, _ in rang} > set()  # and whoever had read what was wrong
 
 
 def test_states_are_left_one_way_only(room: Any) -> None:
