@@ -147,7 +147,7 @@ def _split(sums, low, high, ridge, sign):
         h += sums[cut, 1]
         left, right = -g / (h + ridge), -(g_all - g) / (h_all - h + ridge)
         direction = np.int8(1) if right > left else np.int8(-1)
-        if sign != 0 and direction != sign:
+        if sign not in (0, direction):
             continue
         gain = g * g / (h + ridge) + (g_all - g) ** 2 / (h_all - h + ridge) - whole
         if gain > best:
@@ -178,9 +178,11 @@ def _steps(sums, ridge, leaves, sign):
         h[pooled] = sums[ends[leaf] : ends[leaf + 1], 1].sum()
         width[pooled] = ends[leaf + 1] - ends[leaf]
         pooled += 1
-        while sign != 0 and pooled > 1 and sign * (
-            -g[pooled - 1] / (h[pooled - 1] + ridge) + g[pooled - 2] / (h[pooled - 2] + ridge)
-        ) < 0:
+        while (
+            sign != 0
+            and pooled > 1
+            and sign * (-g[pooled - 1] / (h[pooled - 1] + ridge) + g[pooled - 2] / (h[pooled - 2] + ridge)) < 0
+        ):
             g[pooled - 2] += g[pooled - 1]
             h[pooled - 2] += h[pooled - 1]
             width[pooled - 2] += width[pooled - 1]

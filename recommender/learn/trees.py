@@ -102,7 +102,7 @@ def grow(
             elif number + 1 - best >= growth.patience:
                 break
     kept = made[:best] if len(holdout) else made
-    return Trees(*(np.array([one[part] for one in kept]) for part in range(3)))  # type: ignore[arg-type]
+    return Trees(*(np.array([one[part] for one in kept]) for part in range(3)))
 
 
 @nb.njit(nogil=True, cache=True)

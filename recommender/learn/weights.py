@@ -25,7 +25,9 @@ def fit_weights(
         value, slope = _loss(S, w.astype(np.float32), clicked, start)
         return float(value + ridge * (w @ w)), np.asarray(slope + 2 * ridge * w)
 
-    found = minimize(loss, np.full(S.shape[1], 0.5), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200})
+    found = minimize(
+        loss, np.full(S.shape[1], 0.5), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200}
+    )
     return np.asarray(found.x, np.float64)
 
 

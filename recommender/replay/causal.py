@@ -12,7 +12,7 @@ import numba as nb
 import numpy as np
 
 from data.values import FloatArray
-from recommender.replay import columns, counters, own
+from recommender.replay import counters, own
 from recommender.replay.columns import (
     CONTEXT,
     candidate_names,
@@ -47,7 +47,9 @@ class Features:
         return self.X[:, self.names.index(name)]
 
 
-def replay(log: Log, delay_us: int, clock: tuple[float, float, float] = (0.0, 0.0, 1.0), from_slate: int = 0) -> Features:
+def replay(
+    log: Log, delay_us: int, clock: tuple[float, float, float] = (0.0, 0.0, 1.0), from_slate: int = 0
+) -> Features:
     """The features of every candidate from the slate `from_slate` on, in one pass over the log.
 
     `clock` (serial, microseconds, serials a microsecond) dates articles whose serial number nobody has seen.

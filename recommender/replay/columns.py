@@ -33,7 +33,9 @@ _LIFE_NAMES = tuple(f"{hours:g}h" for hours in HALF_LIVES_H)
 def candidate_names(log: Log) -> tuple[str, ...]:
     """Features that differ between the candidates of a slate."""
     counted = [
-        f"{kind}_{life}" for life in _LIFE_NAMES for kind in ("reads", "clicks", "shown", "lift", "click_rate", "prominence")
+        f"{kind}_{life}"
+        for life in _LIFE_NAMES
+        for kind in ("reads", "clicks", "shown", "lift", "click_rate", "prominence")
     ]
     return (
         *counted, "quality_slow", "quality_fast", "trend_reads", "trend_shown",

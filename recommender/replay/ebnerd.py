@@ -30,9 +30,7 @@ def load(folder: Path, slates_of: Sequence[str] = PARTS, histories_of: Sequence[
     columns = {name: np.concatenate([one[name] for one in shown]) for name in shown[0] if "ids" not in name}
     inview = [_lists(one["article_ids_inview"]) for one in shown]
     clicks = [_lists(one["article_ids_clicked"]) for one in shown]
-    history = {
-        name: np.concatenate([_lists(one[name])[0] for one in past]) for name in _HISTORY[1:]
-    }
+    history = {name: np.concatenate([_lists(one[name])[0] for one in past]) for name in _HISTORY[1:]}
     who = np.concatenate([np.repeat(one["user_id"], np.diff(_lists(one["article_id_fixed"])[1])) for one in past])
     items = np.concatenate([values for values, _ in inview]).astype(np.int64)
     starts = _joined(inview)

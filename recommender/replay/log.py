@@ -1,4 +1,4 @@
-"""A log as replay reads it: slates, reads outside of slates and articles, in numbers alone, whatever layout they came in."""
+"""A log as replay reads it, whatever its layout: slates, reads outside of slates and articles, as numbers."""
 
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
@@ -26,7 +26,7 @@ class Slates(NamedTuple):
 
 
 class Reads(NamedTuple):
-    """What readers opened elsewhere, in time order. `counts` 0: when is not known, so it tells nothing of what is popular."""
+    """What readers opened elsewhere, in time order. `counts` 0: when is not known, so popularity leaves it out."""
 
     at: IntArray  # (reads,)
     reader: Codes
@@ -83,7 +83,7 @@ class Log:
         return replace(
             self,
             slates=self.slates._replace(**_first(self.slates, int(count))),
-            reads=Reads(*(part[:reads] for part in self.reads)),
+            reads=Reads(**{name: part[:reads] for name, part in self.reads._asdict().items()}),
             mapped=self.mapped[:count],
         )
 

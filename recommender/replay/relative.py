@@ -3,7 +3,7 @@
 import numba as nb
 import numpy as np
 
-from data.values import FloatArray, IntArray
+from data.values import IntArray
 from recommender.replay.causal import Features
 
 
@@ -14,7 +14,7 @@ def with_relative(features: Features, start: IntArray) -> Features:
     """
     count = features.candidate
     made = np.empty((len(features.X), features.X.shape[1] + 2 * count), np.float32)
-    made[:, : count] = features.X[:, :count]
+    made[:, :count] = features.X[:, :count]
     made[:, 3 * count :] = features.X[:, count:]
     _relative(features.X, start, count, made)
     names = features.names[:count]
