@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.evaluate.ndcg import ndcg_at
+from recommender.metrics.ndcg import ndcg_at
 from recommender.signals import HOUR_US
 from recommender.snapshot import ReaderView, Snapshot
 from recommender.whatif import MOST_NEWS_VALUE, MUST_REACH, TOP, Listing, listing
