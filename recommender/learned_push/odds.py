@@ -43,12 +43,12 @@ class Odds:
 
     def parts(self, X: Doubles) -> Doubles:
         """What each effect adds to the log odds (n x effects); with `base` they sum to them exactly."""
-        return np.asarray(X, np.float64) * np.array(self.effects)
+        return np.asarray(np.asarray(X, np.float64) * np.array(self.effects))
 
     def probability(self, X: Doubles) -> Doubles:
         """The calibrated probability (n,)."""
-        raw = 1 / (1 + np.exp(-(self.parts(X).sum(axis=1) + self.base)))
-        return np.asarray(np.interp(raw, self.said, self.true) if self.said else raw)
+        raw: Doubles = 1 / (1 + np.exp(-(self.parts(X).sum(axis=1) + self.base)))
+        return np.asarray(np.interp(raw, self.said, self.true)) if self.said else raw
 
     def calibrated(self, X: Doubles, outcome: npt.ArrayLike) -> "Odds":
         """The same effects, mapped to what came true in cases that they were not fitted on.
