@@ -259,6 +259,7 @@ class ServedPage:
     article_ids: tuple[int, ...]
     weight_version: int
     propensity: tuple[float, ...] | None = None  # of each item; None: nothing was left to chance
+    teams: tuple[int, ...] | None = None  # of an interleaved list: which version chose each item, -1: both
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from data.clock import instant, micros
+from data.experiments import LIVE
 from data.store import Store
 from data.values import ArticleText, IntArray, RuleRow
 from recommender import index_files, rules
 from recommender.beside import Apply, Beside
 from recommender.build import PAGE, Built, build, pages
+from recommender.experiments.serving import Trials
 from recommender.index import ArticleIndex, Rows
 from recommender.index_files import Kept, Stamp
 from recommender.popularity import KEEP_H
@@ -288,9 +290,16 @@ class Follower:
         live = {surface: self.store.live_weights(surface) for surface in SURFACES}
         weights = {surface: row for surface, row in live.items() if row}
         looked_up = self._rules(self.store.rules(now), {row.key: number for number, row in sources.items()})
-        old = self.snapshot
-        if (sources, weights, looked_up) != (old.sources, old.weights, old.rules):
-            self.snapshot = replace(old, sources=sources, weights=weights, rules=looked_up)
+        old, trials = self.snapshot, self._trials(now)
+        if (sources, weights, looked_up, trials) != (old.sources, old.weights, old.rules, old.trials):
+            self.snapshot = replace(old, sources=sources, weights=weights, rules=looked_up, trials=trials)
+
+    def _trials(self, now: datetime) -> Trials:
+        """The experiments that run, and the versions they try, which never change."""
+        running = tuple(self.store.experiments(now))
+        wanted = {(one.surface, arm.version) for one in running for arm in one.arms if arm.version != LIVE}
+        known = self.snapshot.trials.versions
+        return Trials(running, {key: known.get(key) or self.store.weight_version(*key) for key in wanted})
 
     def _rules(self, rows: Sequence[RuleRow], source_ids: dict[str, int]) -> dict[str, tuple[DeskRule, ...]]:
         wanted = [row.target_key for row in rows if row.target == "article"]

@@ -2,14 +2,17 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
+from random import Random
 from threading import Event, Lock, Thread
 from time import monotonic
 from uuid import uuid4
 
 from data.clock import Clock, micros
 from data.errors import NotFound
+from data.experiments import LIVE
 from data.settings import Settings
 from data.store import Store
 from data.values import ReaderRow, ServedPage
@@ -17,6 +20,7 @@ from recommender import for_you as listing
 from recommender import slates
 from recommender.answers import RelatedList, Shown, Slate, for_you_cards, related_cards
 from recommender.beside import Beside
+from recommender.experiments.mixing import Mixed, by_team, mix
 from recommender.explain import Asked, TitlesOf, explain
 from recommender.follow import Follower, Progress
 from recommender.for_you import Ask, Ranked
@@ -182,17 +186,32 @@ class Service:
         """
         owner = slates.whose(key, category, language)
         view, spoken = self._view(key, at)
+        at_us = micros(at or self.clock.now())
         if cursor:
             slate, ask = self._kept(cursor, owner, wait=wait), self._ask(limit, None, None, exclude)
-            return self._continued(slate, view, ask, spoken or language, explain)
-        snapshot, at_us = self.snapshot, micros(at or self.clock.now())
-        ask = self._ask(limit, category, language, exclude)
+            snapshot = self._seated(key, slate.at_us)[0]
+            return self._continued(slate, snapshot, view, ask, spoken or language, explain)
+        snapshot, other = self._seated(key, at_us)
+        ask = self._ask(limit, category, language, exclude, snapshot)
         ranked = listing.for_you(snapshot, view, ask, at_us=at_us, language=spoken)
         self.observer.listed("for_you", len(ranked.rows), is_cold=not len(view.history.at_us))
-        slate = Kept(_served_id(), at_us, owner, 0, slates.order_of(snapshot.index, ranked, limit))
+        served_id, mixed = _served_id(), None
+        if other is not None:
+            second = listing.for_you(other, view, ask, at_us=at_us, language=spoken)
+            mixed = mix(snapshot.index, ranked, second, Random(served_id))  # noqa: S311  # a draft, not a secret
+            ranked = mixed.first
+        slate = Kept(served_id, at_us, owner, 0, slates.order_of(snapshot.index, ranked, limit))
         count = min(limit, ranked.served)
         shown = Shown(at_us, spoken or language or "en", explain)
-        return self._page(slate, slate.after(count), snapshot, view, ranked, count, shown)
+        return self._page(slate, slate.after(count), snapshot, view, ranked, count, shown, mixed)
+
+    def _seated(self, key: str, at_us: int) -> tuple[Snapshot, Snapshot | None]:
+        """The snapshot under the version that is the reader's, and the other one where lists are interleaved."""
+        snapshot = self.snapshot
+        seat = snapshot.trials.seat("for_you", key, at_us)
+        versions = seat.versions if seat else (LIVE,)
+        first, *rest = [snapshot.under_version("for_you", one) for one in versions]
+        return first, rest[0] if rest else None
 
     def _kept(self, cursor: str, owner: bytes, *, wait: bool) -> Kept:
         slate = self._cursors.read(cursor, owner, micros(self.clock.now()))
@@ -202,10 +221,11 @@ class Service:
             self.refresh()
         return slate
 
-    def _continued(self, slate: Kept, view: ReaderView, ask: Ask, language: str | None, explain: bool) -> Slate:
+    def _continued(
+        self, slate: Kept, snapshot: Snapshot, view: ReaderView, ask: Ask, language: str | None, explain: bool
+    ) -> Slate:
         """The next page of a kept slate: the articles it was decided to hold, whatever arrived since."""
         now_us = micros(self.clock.now())
-        snapshot = self.snapshot
         ranked, places = slates.still(snapshot, view, slate, ask.exclude, now_us)
         count = min(ask.limit, len(places))
         rest = slate.after(places[count - 1] + 1) if count < len(places) else None
@@ -220,11 +240,16 @@ class Service:
         ranked: Ranked,
         count: int,
         shown: Shown,
+        mixed: Mixed | None = None,
     ) -> Slate:
         """The first `count` of a ranking as a page of the slate, logged; `rest` is what `next` continues with."""
         cards = for_you_cards(self._shelf, snapshot, view, ranked, range(count), shown)
-        ids, version = _ids(snapshot, ranked, count), self._version("for_you")
+        ids, version = _ids(snapshot, ranked, count), snapshot.version_of("for_you")
         page = ServedPage(slate.served_id, "for_you", view.id or None, None, shown.at, slate.offset, ids, version)
+        if mixed is not None:
+            theirs = for_you_cards(self._shelf, snapshot, view, mixed.second, range(count), shown)
+            cards = by_team(cards, theirs, mixed)
+            page = replace(page, teams=mixed.teams[:count])
         self._note(page)
         return Slate(slate.served_id, cards, self._cursors.write(rest) if rest else None)
 
@@ -246,12 +271,20 @@ class Service:
         found = self._shelf.article(article)
         view, spoken = self._view(reader, at)
         at_us = micros(at or self.clock.now())
-        asked = Asked(reader, found, at_us, self._ask(limit, None, None, ()), spoken, surface)
-        return explain(self.snapshot, view, asked, _Titles(self._shelf))
+        snapshot = self._seated(reader, at_us)[0]
+        asked = Asked(reader, found, at_us, self._ask(limit, None, None, (), snapshot), spoken, surface)
+        return explain(snapshot, view, asked, _Titles(self._shelf))
 
-    def _ask(self, limit: int, category: str | None, language: str | None, exclude: Sequence[str]) -> Ask:
+    def _ask(
+        self,
+        limit: int,
+        category: str | None,
+        language: str | None,
+        exclude: Sequence[str],
+        snapshot: Snapshot | None = None,
+    ) -> Ask:
         ids = tuple(self.store.article_ids(exclude).values()) if exclude else ()
-        options = self.snapshot.options_of("for_you")
+        options = (snapshot or self.snapshot).options_of("for_you")
         window_h = options.window_h or self.settings.window_days * 24
         return Ask(limit=limit, category=category, language=language, exclude=ids, window_h=window_h)
 

@@ -24,6 +24,7 @@ ROOMS = (
     "data.ingest_cli",
     "recommender.cli",
     "recommender.evaluate.cli",
+    "recommender.experiments.cli",
     "recommender.web.cli",
     "scheduler.push_cli",
     "scheduler.broadcast_cli",

@@ -23,6 +23,7 @@ from data.outbox import Outbox
 from data.plans import Ticks
 from data.settings import Settings
 from data.store import Store
+from recommender.experiments import desk
 from recommender.snapshot import Snapshot
 from scheduler import reach
 from scheduler.broadcast import Broadcaster, Post
@@ -169,6 +170,13 @@ class Runner:
             return
         window_h = self.settings.window_days * 24
         for said in reach.tick(self.planner.store, self.planner.snapshot, self.clock.now(), window_h=window_h):
+            log.info("%s", said)
+
+    def judge(self) -> None:
+        """Stop the experiments that do harm, end those whose time is over."""
+        if self.fence is None:
+            return
+        for said in desk.look_after(self.planner.store, now=self.clock.now()):
             log.info("%s", said)
 
     def _do(self, command: CommandRow) -> str:

@@ -5,7 +5,7 @@ from data.models.parts import DELIVERY_STATES, TOLD
 from data.models.people import Change, Key, Person, Secret, SignInFailure, WebSession
 from data.models.policy import PolicyDraft, PolicyVersion, Tick
 from data.models.push import Alert, Broadcast, Campaign, Delivery, DeliveryEvent, PaceState, Plan
-from data.models.ranking import Draft, Persona, ReachTarget, Rule, WeightSet
+from data.models.ranking import Draft, Experiment, Persona, ReachTarget, Rule, WeightSet
 from data.models.reading import Device, Event, Reader, Served
 from data.models.running import Command, Counter, Lease, Replay
 
@@ -25,6 +25,7 @@ __all__ = [
     "Device",
     "Draft",
     "Event",
+    "Experiment",
     "Feed",
     "Key",
     "Lease",

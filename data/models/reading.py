@@ -86,3 +86,5 @@ class Served(SQLModel, table=True):
     article_ids: list[int] = json_list()  # in the order shown
     propensity: list[float] | None = Field(default=None, sa_column=Column(Json, nullable=True))  # null: no chance
     weight_version: int = 0
+    # of interleaved lists, by place: 0 or 1 for the version that chose it, -1 for both
+    teams: list[int] | None = Field(default=None, sa_column=Column(Json, nullable=True))

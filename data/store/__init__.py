@@ -7,6 +7,7 @@ from data.store.bulk import Bulk
 from data.store.desk import Desk
 from data.store.drafts import Drafts
 from data.store.events import Events
+from data.store.experiments import Experiments
 from data.store.feeds import Feeds
 from data.store.keys import Keys
 from data.store.people import People
@@ -25,7 +26,7 @@ from data.store.story_desk import StoryDesk
 
 class Store(
     Articles, Stories, Readers, ReaderStates, Events, ServedPages, Privacy, Bulk, Desk, Drafts, Personas, StoryDesk,
-    Apart, ReachTargets, Replays, Pulse, Feeds, Keys, People, Sessions, Audit,
+    Apart, ReachTargets, Replays, Pulse, Feeds, Keys, People, Sessions, Audit, Experiments,
 ):  # fmt: skip
     """Newsbell's memory, on SQLite or PostgreSQL. Open with `Store.open(url)`."""
 

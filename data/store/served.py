@@ -84,6 +84,7 @@ def _fields(page: ServedPage) -> dict[str, Any]:
         "article_ids": list(page.article_ids),
         "propensity": None if page.propensity is None else list(page.propensity),
         "weight_version": page.weight_version,
+        "teams": None if page.teams is None else list(page.teams),
     }
 
 
@@ -99,4 +100,5 @@ def _page(row: Any) -> ServedPage:
         tuple(row.article_ids),
         row.weight_version,
         propensity,
+        None if row.teams is None else tuple(row.teams),
     )

@@ -32,7 +32,7 @@ class Words(NamedTuple):
 
 
 def close_features(log: Log, dense: FloatArray | None, words: Words | None, past: Past | None = None) -> FloatArray:
-    """(items x CLOSE_NAMES) cosines with the reader's past: weighted to the recent, greatest, three greatest, last five.
+    """(items x CLOSE_NAMES) cosines with the reader's past: weighted to the recent, greatest, top three, last five.
 
     Either `dense` (articles x directions), rows of length 1, or `words`. Without a past all are 0.
     """

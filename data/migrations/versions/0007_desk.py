@@ -6,7 +6,7 @@ from alembic import op
 from data.columns import BigKey, Json, UtcTime
 
 revision = "0007"
-down_revision = "0003"
+down_revision = "0006"
 OPEN_REPLAY = sa.text("state in ('todo', 'doing')")
 OPEN_TARGET = sa.text("state = 'on'")
 
