@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import BigInteger, delete, select, type_coerce
 from sqlalchemy.exc import IntegrityError
 
 from data.clock import micros
-from data.models import Reader, Secret, Served
+from data.models import Event, Reader, Secret, Served
 from data.store.database import Database, table
 from data.values import ServedPage
 
@@ -22,7 +22,8 @@ INSERT_POSTGRES = (
     "%s::bigint[], %s::int[], %s::text[]::jsonb[], %s::text[]::jsonb[], %s::int[], %s::text[]::jsonb[])"
 )
 _encode = msgspec.json.Encoder().encode
-SERVED, READERS, SECRETS = table(Served), table(Reader), table(Secret)
+SERVED, READERS, SECRETS, EVENTS = table(Served), table(Reader), table(Secret), table(Event)
+OPENED = ("open", "read", "finish", "share", "save")  # what says that an article of a list was taken up
 
 
 class ServedPages(Database):
@@ -61,6 +62,13 @@ class ServedPages(Database):
         query = select(SERVED).where(SERVED.c.served_at >= at).order_by(SERVED.c.served_at, SERVED.c.id).limit(limit)
         with self.reading() as connection:
             return [_page(row) for row in connection.execute(query)]
+
+    def opened_since(self, at: datetime) -> list[tuple[int, int, int, str | None]]:
+        """Reads from an instant on, oldest first: reader, article, microseconds, and the list it was opened on."""
+        columns = EVENTS.c.reader_id, EVENTS.c.article_id, type_coerce(EVENTS.c.at, BigInteger), EVENTS.c.served_id
+        query = select(*columns).where(EVENTS.c.at >= at, EVENTS.c.kind.in_(OPENED)).order_by(EVENTS.c.at, EVENTS.c.id)
+        with self.reading() as connection:
+            return [tuple(row) for row in connection.execute(query)]
 
     def forget_served(self, before: datetime) -> int:
         """Remove the pages served before a time; returns how many."""

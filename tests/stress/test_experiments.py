@@ -43,11 +43,12 @@ def test_interleaving_needs_a_tenth_of_the_readers_of_a_split() -> None:
     effect = float(np.mean([one.ratio.effect[-1] for one in pilot]))
     promised = 2 * readers_needed(np.expm1(effect), variation(pilot[0].above, pilot[0].below), contest.days)
     size = int(promised * 40_000 / np.mean([len(one.arm) for one in pilot]))  # some never come
-    split = np.mean([judge(contest.split(size, random).ratio, contest.days).is_beyond_chance for _ in range(120)])
+    split = np.mean([judge(contest.split(size, random).ratio, contest.days).is_beyond_chance for _ in range(100)])
     tenth = [judge(contest.interleaved(size // 10, random).preference, contest.days) for _ in range(60)]
     fiftieth = [judge(contest.interleaved(size // 50, random).preference, contest.days) for _ in range(60)]
     found, less = (np.mean([one.is_beyond_chance and one.effect > 0 for one in runs]) for runs in (tenth, fiftieth))
-    _say(f"Weights worth {np.expm1(effect):+.1%} opens a list: split over {size:,} readers finds it in {split:.0%},")
+    worth = f"Weights worth {np.expm1(effect):+.1%} opens a list"
+    _say(f"{worth}: split over {size:,} readers finds it in {split:.0%} of 100,")
     _say(f"interleaving with {size // 10:,} in {found:.0%}, with {size // 50:,} in {less:.0%}")
     assert found >= split
 
