@@ -185,7 +185,7 @@ class Room:
 
 
 class Chance:
-    """Draws a whole life from a seed: limits, campaigns, people and what happens, dense enough for every rule to bite."""
+    """Draws a whole life from a seed: limits, campaigns, people, what happens; dense enough for every rule to bite."""
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
