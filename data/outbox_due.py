@@ -9,18 +9,21 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import ARRAY, BigInteger, Connection, String, and_, any_, bindparam, cast, func, or_, select
 
-from data.alerts import Due
+from data import ledger
+from data.alerts import EDITORIAL, GROUP, HANDED_OVER, Due
 from data.broadcasts import followed, said
 from data.clock import micros
 from data.columns import UtcTime
-from data.models import Article, Campaign, Delivery, Device, Event, Reader, Source
+from data.models import Article, Campaign, Delivery, Device, Event, Reader, Source, Story
 from data.store.database import table
 
 DELIVERIES, CAMPAIGNS, ARTICLES, SOURCES = table(Delivery), table(Campaign), table(Article), table(Source)
-READERS, DEVICES, EVENTS = table(Reader), table(Device), table(Event)
+READERS, DEVICES, EVENTS, STORIES = table(Reader), table(Device), table(Event), table(Story)
 # Whoever did one of these knows the story, or does not want it.
 READ_KINDS = ("open", "read", "finish", "share", "save", "push_open", "hide", "less_like_this")
-HANDED_OVER = ("sending", "sent", "unknown")
+
+
+AWAY_KINDS = ("hide", "less_like_this")
 
 
 class _Alert(NamedTuple):
@@ -29,6 +32,7 @@ class _Alert(NamedTuple):
     story: int
     again: bool
     sent_at: datetime
+    kind: str = ""
 
 
 # Campaigns of an earlier lane go first, however long those of a later one have waited.
@@ -85,8 +89,16 @@ def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due
     for row in connection.execute(query.others, given | {"since": now - timedelta(hours=24)}):
         others[row.id].append(row)
     _add_broadcasts(connection, rows, articles, others, now)
+    tally = _tally(connection, rows, now)
     due = {
-        row.id: _due(row, articles[row.article_id], campaigns[row.campaign_id], others.get(row.id, ()), row.id in read)
+        row.id: _due(
+            row,
+            articles[row.article_id],
+            campaigns[row.campaign_id],
+            others.get(row.id, ()),
+            row.id in read,
+            tally.get(row.id, (0, 0, 0, 0)),
+        )
         for row in rows
     }
     return [due[one] for one in ids]
@@ -110,15 +122,35 @@ def _add_broadcasts(
         others[row.id] += [_Alert(one.story, one.update_no >= row.update_no, one.sent_at) for one in reached]
 
 
-def _due(row: Any, article: dict[str, Any], campaign: dict[str, Any], alerts: Sequence[Any], has_read: bool) -> Due:
+def _tally(connection: Connection, rows: Sequence[Any], now: datetime) -> dict[int, tuple[int, int, int, int]]:
+    """By delivery: what its reader had over longer times, this alert left out."""
+    now_us = micros(now)
+    asked = [
+        ledger.Asked(row.id, row.reader_id, *ledger.local_week(now_us, row.zone), row.campaign_id, row.slot)
+        for row in rows
+    ]
+    return ledger.tally(connection, asked, now=now, handed_over=True)
+
+
+def _due(
+    row: Any,
+    article: dict[str, Any],
+    campaign: dict[str, Any],
+    alerts: Sequence[Any],
+    has_read: bool,
+    tally: tuple[int, int, int, int],
+) -> Due:
     fields = dict(row._mapping)
+    fields |= dict(zip(("today", "other_days", "unopened", "newest_us"), tally, strict=True))
+    fields["reader_since_us"] = micros(fields.pop("created_at"))
     del fields["update_no"]
     for name in _MUTED:
         fields[name] = _names(fields[name])
     if alerts:
         story = article["story_id"] or -row.article_id
-        fields["is_told"] = any(one.story == story and one.again for one in alerts)
+        fields["told_us"] = max((micros(one.sent_at) for one in alerts if one.story == story and one.again), default=0)
         fields["alerts_us"] = tuple(micros(one.sent_at) for one in alerts)
+        fields["groups"] = tuple(GROUP.get(one.kind, EDITORIAL) for one in alerts)
     written = campaign["message"]  # of the desk's own: an alert says what the desk wrote
     campaign = {name: value for name, value in campaign.items() if name != "message"}
     if written:
@@ -150,6 +182,7 @@ _D, _R, _P, _A, _C = DELIVERIES.c, READERS.c, DEVICES.c, ARTICLES.c, CAMPAIGNS.c
 _MUTED = ("muted_topics", "muted_sources", "muted_stories")
 _told, _read = ARTICLES.alias("told"), ARTICLES.alias("read")
 _other, _theirs, _ours = DELIVERIES.alias("other"), ARTICLES.alias("theirs"), ARTICLES.alias("ours")
+_why = CAMPAIGNS.alias("why")
 
 
 class _Queries:
@@ -179,6 +212,7 @@ class _Queries:
         columns = (
             *(_D.id, _D.key, _D.campaign_id, _D.slot, (_D.attempt + 1).label("attempt"), _D.expires_at, _D.article_id),
             *(_D.update_no, _D.reader_id, _R.zone, _R.push, _R.quiet_from, _R.quiet_until, _R.daily_cap),
+            *(_R.created_at, _R.key.label("reader_key")),
             *(cast(_R[name], String).label(name) for name in _MUTED),
             *(_P.fid, _P.token, _P.platform, _P.app, _P.is_test, _P.state.label("device_state")),
             _P.reader_id.label("device_reader_id"),
@@ -196,7 +230,8 @@ class _Queries:
 
     def _why(self) -> Any:
         columns = (_C.id, _C.key.label("campaign_key"), _C.kind.label("campaign_kind"), _C.policy, _C.mode, _C.message)
-        return select(*columns).where(self._in(_C.id))
+        more = (_C.level, _C.collapse_key)
+        return select(*columns, *more).where(self._in(_C.id))
 
     def _read(self) -> Any:
         """The deliveries whose article, or another of its story, the reader has read."""
@@ -204,9 +239,15 @@ class _Queries:
             DELIVERIES.join(_told, _told.c.id == _D.article_id)
             .join(EVENTS, EVENTS.c.reader_id == _D.reader_id)
             .join(_read, _read.c.id == EVENTS.c.article_id)
+            .join(_why, _why.c.id == _D.campaign_id)
+            .outerjoin(STORIES, STORIES.c.id == _told.c.story_id)
         )
         same = or_(_read.c.id == _told.c.id, _read.c.story_id == _told.c.story_id)
+        # A material update makes it news again; for followers every new article does.
+        since = EVENTS.c.at >= func.coalesce(STORIES.c.renewed_at, 0)
+        after = or_(_why.c.kind != "follow_up", EVENTS.c.at >= _told.c.published_at)
         found = select(_D.id).select_from(joined).where(self._in(_D.id), EVENTS.c.kind.in_(READ_KINDS), same)
+        found = found.where(or_(EVENTS.c.kind.in_(AWAY_KINDS), and_(since, after)))
         return found.distinct()
 
     def _others(self) -> Any:
@@ -215,6 +256,7 @@ class _Queries:
             DELIVERIES.join(_ours, _ours.c.id == _D.article_id)
             .join(_other, _other.c.reader_id == _D.reader_id)
             .join(_theirs, _theirs.c.id == _other.c.article_id)
+            .join(_why, _why.c.id == _other.c.campaign_id)
         )
         story = func.coalesce(_theirs.c.story_id, -_theirs.c.id)
         columns = (
@@ -222,16 +264,18 @@ class _Queries:
             story.label("story"),
             (_other.c.update_no >= _D.update_no).label("again"),
             func.min(_other.c.sent_at).label("sent_at"),
+            _why.c.kind,
         )
         recent = _other.c.sent_at > bindparam("since", type_=UtcTime)
         wanted = (
             self._in(_D.id),
             _other.c.state.in_(HANDED_OVER),
+            _why.c.kind != "test",
             or_(recent, story == func.coalesce(_ours.c.story_id, -_ours.c.id)),
             ~and_(_other.c.campaign_id == _D.campaign_id, _other.c.slot == _D.slot),
         )
         found = select(*columns).select_from(joined).where(*wanted)
-        return found.group_by(_D.id, _other.c.campaign_id, _other.c.slot, "story", "again")
+        return found.group_by(_D.id, _other.c.campaign_id, _other.c.slot, "story", "again", _why.c.kind)
 
 
 @lru_cache(maxsize=2)

@@ -6,14 +6,18 @@ from datetime import datetime, time
 from data.alerts import Due
 from data.clock import is_quiet, micros
 from data.values import RuleRow
-from recommender.push import DAY_US, Policy
+from recommender.push import is_holdout
+from recommender.push_policy import HousePolicy, Policy
+from recommender.push_volume import is_told, volume_reason
 
 
-def recheck(due: Due, now: datetime, *, rules: Sequence[RuleRow] = ()) -> str | None:
-    """Why this delivery must not go out now, or None. `rules` are those in effect."""
+def recheck(due: Due, now: datetime, *, rules: Sequence[RuleRow] = (), house: HousePolicy | None = None) -> str | None:
+    """Why this delivery must not go out now, or None. `rules` are those in effect, `house` the policy in force."""
     if due.campaign_kind == "test":  # rings a test device alone, whatever its reader was told or has read
         return _article(due, now, rules) or _device(due)
-    return _article(due, now, rules) or _device(due) or _reader(due, now) or _volume(due, now)
+    policy = Policy.of(due.policy, due.campaign_kind, house)
+    stops = _article(due, now, rules) or _device(due) or _reader(due, now, policy)
+    return stops or volume_reason(due, micros(now), policy)
 
 
 def _article(due: Due, now: datetime, rules: Sequence[RuleRow]) -> str | None:
@@ -32,27 +36,21 @@ def _device(due: Due) -> str | None:
     return "test_only" if due.campaign_kind == "test" and not due.is_test else None
 
 
-def _reader(due: Due, now: datetime) -> str | None:
+def _reader(due: Due, now: datetime, policy: Policy) -> str | None:
     if not due.push:
         return "opted_out"
+    if is_holdout([due.reader_key], policy.holdout_share)[0]:
+        return "holdout"
     if due.has_read:
         return "already_read"
-    if due.is_told:
+    if is_told(due, micros(now), policy):
         return "already_told"
     topics = {topic.strip().casefold() for topic in (*due.topics, due.category or "")}
     muted = not topics.isdisjoint(topic.strip().casefold() for topic in due.muted_topics)
     if muted or due.source_key in due.muted_sources or str(due.story_id) in due.muted_stories:
         return "muted"
     quiet = is_quiet(now, due.zone, time.fromisoformat(due.quiet_from), time.fromisoformat(due.quiet_until))
-    return "quiet_hours" if quiet and not Policy.of(due.policy).overrides_quiet else None
-
-
-def _volume(due: Due, now: datetime) -> str | None:
-    policy, now_us = Policy.of(due.policy), micros(now)
-    if sum(now_us - at_us < DAY_US for at_us in due.alerts_us) >= min(policy.daily_cap, due.daily_cap):
-        return "daily_cap"
-    too_near = any(now_us - at_us < policy.min_gap_s * 1_000_000 for at_us in due.alerts_us)
-    return "too_soon" if too_near else None
+    return "quiet_hours" if quiet and not policy.overrides_quiet else None
 
 
 def _stops(rule: RuleRow, due: Due) -> bool:

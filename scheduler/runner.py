@@ -15,11 +15,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from data.alerts import CommandRow
 from data.campaigns import Campaigns
-from data.clock import Clock, zone_database
+from data.clock import Clock, instant, micros, zone_database
 from data.commands import Commands
 from data.errors import Conflict, InvalidInput, NewsbellError
 from data.leases import LEADER, Leases
 from data.outbox import Outbox
+from data.plans import Ticks
 from data.settings import Settings
 from data.store import Store
 from recommender.snapshot import Snapshot
@@ -28,6 +29,7 @@ from scheduler.desk_alerts import plan_alert
 from scheduler.jobs import Job, jobs
 from scheduler.message import Composer
 from scheduler.planning import Planner
+from scheduler.policy_replay import replay_command
 from scheduler.sender import Sender
 from scheduler.template import read_look
 
@@ -53,6 +55,7 @@ class Runner:
         self.leases, self.commands = Leases(store), Commands(store)
         self.campaigns, self.outbox = Campaigns(store), Outbox(store)
         self.stopping = threading.Event()
+        self.ticks = Ticks(store)
         self.planner = Planner(store, snapshot, dask=settings.dask)
         composer = Composer(read_look(settings.fcm_look))
         self.deliverer = Deliverer(store, sender, clock, is_stopping=self._must_stop, composer=composer)
@@ -123,10 +126,19 @@ class Runner:
         """Plan the campaigns that fell due since the last tick."""
         if self.fence is None:
             return
+        tick_at, fence = tick_of(self.clock.now(), self.settings.tick_s), self.fence
+        if not self.ticks.begin("plan", tick_at, now=self.clock.now(), fence=fence):
+            return
+        try:
+            self._plan_campaigns(fence)
+        except Exception:
+            self.ticks.give_up("plan", tick_at, fence=fence)
+            raise
+        self.ticks.end("plan", tick_at, now=self.clock.now(), fence=fence)
+
+    def _plan_campaigns(self, fence: int) -> None:
         for campaign in self.campaigns.all():
-            if campaign.kind in {"manual", "test"}:
-                continue  # of one use: planned when somebody sends them
-            report = self.planner.tick(campaign, self.clock.now(), fence=self.fence)
+            report = self.planner.tick(campaign, self.clock.now(), fence=fence)
             if report is not None:
                 counts = ", ".join(f"{name} {number}" for name, number in sorted(report.funnel.items()))
                 log.info("planned %s: %s", campaign.key, counts)
@@ -145,7 +157,7 @@ class Runner:
             log.warning("%d deliveries became unknown: their sender vanished", lost)
 
     def _do(self, command: CommandRow) -> str:
-        """pause, resume {campaign}; cancel {campaign} or {plan}; alert {alert}."""
+        """Carry out one command; InvalidInput lists those there are."""
         args: dict[str, Any] = command.args
         if command.kind in {"pause", "resume"} and "campaign" in args:
             self.campaigns.set_state(args["campaign"], "paused" if command.kind == "pause" else "on")
@@ -153,15 +165,22 @@ class Runner:
         if command.kind == "cancel" and ("campaign" in args or "plan" in args):
             campaign_id = self.campaigns.get(args["campaign"]).id if "campaign" in args else None
             reason = f"cancelled by {command.author or 'an operator'}"
+            self.planner.plans.cancel(plan_id=args.get("plan"), campaign_id=campaign_id)
             stopped = self.outbox.cancel(
                 now=self.clock.now(), reason=reason, plan_id=args.get("plan"), campaign_id=campaign_id
             )
             return f"cancelled {stopped}"
         if command.kind == "alert" and "alert" in args:
-            return plan_alert(self.planner.store, int(args["alert"]), now=self.clock.now(), fence=self.fence)
+            return plan_alert(self.planner, int(args["alert"]), now=self.clock.now(), fence=self.fence)
+        if command.kind == "update_story" and "story" in args:
+            options = {"by": command.author or "an operator", "reason": args.get("reason", "")}
+            number = self.planner.store.renew_story(int(args["story"]), now=self.clock.now(), **options)
+            return f"story {args['story']} has update {number}"
+        if command.kind == "replay_policy" and "day" in args:
+            return replay_command(self.planner, args)
         raise InvalidInput(
             f"no command {command.kind!r} with {sorted(args)}; there are pause and resume {{campaign}}, "
-            "cancel {campaign} or {plan}, alert {alert}"
+            "cancel {campaign} or {plan}, alert {alert}, update_story {story}, replay_policy {day}"
         )
 
     def _must_stop(self) -> bool:
@@ -169,6 +188,12 @@ class Runner:
 
     def _signalled(self, _number: int, _frame: FrameType | None) -> None:
         self.stopping.set()
+
+
+def tick_of(now: datetime, every_s: float) -> datetime:
+    """The tick an instant belongs to: the same for every worker, whenever its timer wakes it."""
+    every_us = max(round(every_s * 1_000_000), 1)
+    return instant(micros(now) // every_us * every_us)
 
 
 def _guarded(job: Job) -> None:

@@ -3,6 +3,7 @@
 from data.models.news import Article, ArticleName, Feed, Source, Story
 from data.models.parts import DELIVERY_STATES, TOLD
 from data.models.people import Change, Key, Person, Secret, SignInFailure, WebSession
+from data.models.policy import PolicyDraft, PolicyVersion, Tick
 from data.models.push import Alert, Broadcast, Campaign, Delivery, DeliveryEvent, PaceState, Plan
 from data.models.ranking import Draft, Persona, Rule, WeightSet
 from data.models.reading import Device, Event, Reader, Served
@@ -31,6 +32,8 @@ __all__ = [
     "Person",
     "Persona",
     "Plan",
+    "PolicyDraft",
+    "PolicyVersion",
     "Reader",
     "Rule",
     "Secret",
@@ -38,6 +41,7 @@ __all__ = [
     "SignInFailure",
     "Source",
     "Story",
+    "Tick",
     "WebSession",
     "WeightSet",
 ]

@@ -16,7 +16,7 @@ from data.values import CHOICES, Histories, IntArray, ReaderColumns, wall_s
 from data.wire import EVENT_KINDS
 
 _KIND_NUMBER = {kind: number for number, kind in enumerate(EVENT_KINDS)}
-_PLAIN = "id, key, zone, language, push, quiet_from, quiet_until, daily_cap"
+_PLAIN = "id, key, zone, language, push, quiet_from, quiet_until, daily_cap, created_at"
 _FOREVER_US = 2**62
 _READERS = "SELECT {fields} FROM reader WHERE id > {last} AND zone IN {zones} ORDER BY id LIMIT {size}"
 # In the order of the index that holds all of it: SQLite makes one row a reader of it, PostgreSQL rows of fixed width.
@@ -25,6 +25,10 @@ _EVENTS = "from event where reader_id {these} and kind <> 'impression' and at <=
 _AS_TEXT = (
     "select reader_id, count(*), group_concat(at), group_concat(article_id * 32 + {kinds}),"
     " group_concat(ifnull(dwell_s, 'nan')) {events} group by reader_id"
+)
+_OPENS = (
+    "SELECT r.zone, e.at / 3600000000, count(*) FROM event e JOIN reader r ON r.id = e.reader_id"
+    " WHERE e.kind IN {kinds} AND e.at > {since} GROUP BY 1, 2 ORDER BY 1, 2"
 )
 _AS_BYTES = (
     "copy (select reader_id, array_agg(at), array_agg(article_id * 32 + {kinds}),"
@@ -84,6 +88,14 @@ class Bulk(Database):
         rows = self._rows(_READERS, fields=fields, last=last, zones=zones, size=size)
         return _reader_columns(rows) if rows else None
 
+    def opens_by_hour(self, *, since: datetime, kinds: Sequence[str]) -> list[tuple[str, int, int]]:
+        """(zone of the reader, hours since 1970, how many) of everybody's events of these kinds since then.
+
+        Cost: all events since then are read once by the database.
+        """
+        rows = self._rows(_OPENS, kinds=list(kinds), since=micros(since))
+        return [(str(name), int(hour), int(many)) for name, hour, many in rows]
+
     def _rows(self, query: str, **values: Any) -> list[Any]:
         """The rows as the driver makes them; a list is one parameter, whatever its length."""
         shown, given = {}, []
@@ -104,10 +116,10 @@ class Bulk(Database):
 
 def _reader_columns(rows: Sequence[Any]) -> ReaderColumns:
     columns = list(zip(*rows, strict=True))
-    ids, keys, zones, languages, push, begin, end, cap = columns[:8]
+    ids, keys, zones, languages, push, begin, end, cap, since_us = columns[:9]
     zone_names, zone = _numbered(zones)
     language_names, language = _numbered(languages)
-    lists = {name: _lists(values) for name, values in zip(CHOICES, columns[8:], strict=True)}
+    lists = {name: _lists(values) for name, values in zip(CHOICES, columns[9:], strict=True)}
     return ReaderColumns(
         id=np.array(ids, np.int64),
         key=keys,
@@ -119,6 +131,7 @@ def _reader_columns(rows: Sequence[Any]) -> ReaderColumns:
         quiet_from_s=np.array([wall_s(one) for one in begin], np.int32),
         quiet_until_s=np.array([wall_s(one) for one in end], np.int32),
         daily_cap=np.array(cap, np.int32),
+        since_us=np.array(since_us, np.int64),
         **lists,
     )
 

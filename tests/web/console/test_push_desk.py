@@ -19,6 +19,7 @@ from data.wire import DeviceIn
 from recommender.push_recheck import recheck
 from scheduler.delivery import Deliverer
 from scheduler.desk_alerts import plan_alert
+from scheduler.planning import Planner
 from scheduler.runner import Runner
 
 
@@ -123,19 +124,23 @@ def test_the_text_of_a_test_cannot_be_sent_to_the_public(room: Any) -> None:
     assert DeskAlerts(room.store).all() == []
 
 
+def planner(room: Any) -> Planner:
+    return Planner(room.store, lambda: room.service.snapshot)
+
+
 def test_a_small_alert_is_held_and_then_reaches_those_who_are_meant(room: Any) -> None:
     everybody_awake(room)
     client = room.client("push_editor")
     number = write(client, room, audience="topic", value="Sport")
     assert client.post(f"/console/push/alerts/{number}/send").status_code == 303
-    assert plan_alert(room.store, number, now=room.now).endswith("deliveries held")
+    assert plan_alert(planner(room), number, now=room.now).endswith("deliveries held")
     assert drain(room) == []
     rang = drain(room, later_s=121)
     assert rang
     assert {title for _, title in rang} == {"Bridge closed"}
     assert {int(fid.removeprefix("fid-")) % 2 for fid, _ in rang} == {1}
     assert max(Counter(fid for fid, _ in rang).values()) == 1
-    plan_alert(room.store, number, now=room.now)  # asked for twice by a scheduler that died
+    plan_alert(planner(room), number, now=room.now)  # asked for twice by a scheduler that died
     assert drain(room, later_s=122) == []
 
 
@@ -167,11 +172,11 @@ def test_cancel_leaves_no_trace_on_any_phone(room: Any) -> None:
     client = room.client("push_editor")
     number = write(client, room, audience="topic", value="sport")
     client.post(f"/console/push/alerts/{number}/send")
-    plan_alert(room.store, number, now=room.now)
+    plan_alert(planner(room), number, now=room.now)
     assert "Cancel" in client.get("/console").text
     client.post(f"/console/push/alerts/{number}/cancel")
     assert drain(room, later_s=121) == []
-    assert plan_alert(room.store, number, now=room.now) == f"alert {number} is cancelled"
+    assert plan_alert(planner(room), number, now=room.now) == f"alert {number} is cancelled"
     client.post("/console/push/resume")
     assert drain(room, later_s=125) == []
     assert client.post(f"/console/push/alerts/{number}/send").status_code == 409
@@ -219,7 +224,7 @@ def test_while_push_is_paused_nothing_is_sent_and_the_pause_is_noted(room: Any) 
     editor = room.client("push_editor")
     number = write(editor, room, audience="topic", value="sport")
     editor.post(f"/console/push/alerts/{number}/send")
-    plan_alert(room.store, number, now=room.now)
+    plan_alert(planner(room), number, now=room.now)
     room.client("editor").post("/console/push/pause", data={"reason": "wrong headline"})
     assert drain(room, later_s=121) == []
     assert room.store.changes(limit=1)[0].why == "wrong headline"
@@ -245,14 +250,14 @@ def test_a_correction_takes_the_place_of_the_alert(room: Any) -> None:
     client, alerts = room.client("push_editor"), DeskAlerts(room.store)
     first = write(client, room, audience="topic", value="sport")
     client.post(f"/console/push/alerts/{first}/send")
-    plan_alert(room.store, first, now=room.now)
+    plan_alert(planner(room), first, now=room.now)
     rang = drain(room, later_s=121)
     second = write(client, room, title="Correction: one lane", audience="topic", value="sport", corrects=str(first))
     client.post(f"/console/push/alerts/{second}/send")
-    plan_alert(room.store, second, now=room.now)
+    plan_alert(planner(room), second, now=room.now)
     again = drain(room, later_s=260)
     assert alerts.get(second).corrects == first
-    assert {fid for fid, _ in again} == {fid for fid, _ in rang}
+    assert {fid for fid, _ in again} >= {fid for fid, _ in rang} > set()  # and whoever had read what was wrong
 
 
 def test_states_are_left_one_way_only(room: Any) -> None:
