@@ -14,7 +14,7 @@ from data.alerts import EDITORIAL, GROUP, HANDED_OVER, Due
 from data.broadcasts import followed, said
 from data.clock import instant, micros
 from data.columns import UtcTime
-from data.models import Article, Campaign, Delivery, Device, Event, Reader, Source, Story
+from data.models import Article, Broadcast, Campaign, Delivery, Device, Event, Reader, Source, Story
 from data.store.database import table
 
 DELIVERIES, CAMPAIGNS, ARTICLES, SOURCES = table(Delivery), table(Campaign), table(Article), table(Source)
@@ -102,17 +102,19 @@ def ready(connection: Connection, now: datetime, limit: int, without_apps: Colle
 def _ready_of(
     connection: Connection, campaign: int, now: datetime, limit: int, without_apps: Collection[str]
 ) -> list[tuple[int, int]]:
-    d = DELIVERIES.c
-    query = (
-        select(d.not_before_at, d.id)
-        .where(d.state == "ready", d.campaign_id == campaign, d.not_before_at <= now)
-        .order_by(d.not_before_at, d.id)
-        .limit(limit)
-    )
+    query, given = _ready_query(), {"campaign": campaign, "now": now, "most": limit}
     if without_apps:
-        query = query.join(DEVICES, DEVICES.c.id == d.device_id).where(DEVICES.c.app.not_in(without_apps))
-    found: list[tuple[int, int]] = _raw(connection, query.with_for_update(skip_locked=True, of=DELIVERIES), {})
+        query = query.join(DEVICES, DEVICES.c.id == DELIVERIES.c.device_id).where(DEVICES.c.app.not_in(without_apps))
+    found: list[tuple[int, int]] = _raw(connection, query, given)
     return found
+
+
+@lru_cache(maxsize=1)
+def _ready_query() -> Any:
+    d = DELIVERIES.c
+    due = (d.campaign_id == bindparam("campaign"), d.not_before_at <= bindparam("now", type_=UtcTime))
+    found = select(d.not_before_at, d.id).where(d.state == "ready", *due).order_by(d.not_before_at, d.id)
+    return found.limit(bindparam("most")).with_for_update(skip_locked=True, of=DELIVERIES)
 
 
 def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due]:
@@ -154,6 +156,8 @@ def _add_broadcasts(
     now: datetime,
 ) -> None:
     """Messages to topics count as alerts to everybody they reached."""
+    if connection.execute(_ANY_BROADCAST).first() is None:  # nearly always: the question itself costs more
+        return
     story = {row.id: articles[row.article_id][-1] or -row.article_id for row in rows}
     told = said(connection, since=now - timedelta(hours=24), stories=set(story.values()))
     if not told:
@@ -207,8 +211,10 @@ def _alerts(row: _Who, article: tuple[Any, ...], alerts: Sequence[Any]) -> tuple
 def _articles(connection: Connection, query: "_Queries", ids: Collection[int]) -> dict[int, tuple[Any, ...]]:
     """The fields of `Due` from `article_key` to `story_id`: read once, however many deliveries an article has."""
     found = {}
-    for number, *fields in connection.execute(query.what, {"ids": query.given(ids)}):
-        fields[7] = tuple(fields[7])
+    for number, *fields in _raw(connection, query.what, {"ids": query.given(ids)}):
+        topics = fields[7]
+        fields[7] = _names(topics) if isinstance(topics, str) else tuple(topics)
+        fields[8:11] = (None if one is None else instant(one) for one in fields[8:11])
         found[number] = tuple(fields)
     return found
 
@@ -228,6 +234,8 @@ def _names(text: str) -> tuple[str, ...]:
     """A JSON list of strings; nearly all of them are the same few."""
     return tuple(msgspec.json.decode(text, type=list[str]))
 
+
+_ANY_BROADCAST = select(table(Broadcast).c.id).limit(1)
 
 # --- the queries, written once: building one costs as much as running it ---
 
