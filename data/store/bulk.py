@@ -1,6 +1,7 @@
 """Readers and their histories as arrays, straight from the driver: what a plan for everybody reads."""
 
 import json
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -30,19 +31,14 @@ _OPENS = (
     " WHERE e.kind IN {kinds} AND e.at > {since} GROUP BY 1, 2 ORDER BY 1, 2"
 )
 _AS_BYTES = (
-    "copy (select reader_id, article_id, at, ({kinds})::smallint, coalesce(dwell_s, 'nan')::float4 {events}"
-    " order by reader_id, at, id) to stdout (format binary)"
+    "copy (select reader_id, array_agg(at), array_agg(article_id * 32 + {kinds}),"
+    " array_agg(coalesce(dwell_s, 'nan')::float4) from (select * {events} order by reader_id, at, id) event"
+    " group by reader_id) to stdout (format binary)"
 )
-_HEADER_BYTES = 19  # signature, flags, length of the extension, which is empty
-# Every field of a row comes after its length; every row after their number.
-_WIRE = np.dtype(
-    [("fields", ">i2")]
-    + [
-        pair
-        for name, form in (("reader", ">i8"), ("article", ">i8"), ("at", ">i8"), ("kind", ">i2"), ("dwell", ">f4"))
-        for pair in ((f"{name}_bytes", ">i4"), (name, form))
-    ]
-)
+_HEADER_BYTES = 19  # of COPY: signature, flags, length of the extension, which is empty
+_LONGS, _SHORTS = (np.dtype([("bytes", ">i4"), ("value", form)]) for form in (">i8", ">f4"))  # elements of an array
+_ROW = struct.Struct(">h4xq16xi")  # fields, reader's number, number of elements of the first array
+_ARRAY_BYTES = 24  # before the elements of an array: length, dimensions, flags, type, number of elements, first index
 _EVENTS_AT_ONCE = 2_000  # readers in one query
 _CROWD_SHARE = 0.5  # readers wanted among their neighbours by number: from here on all are read
 
@@ -162,24 +158,40 @@ def _from_text(rows: Sequence[Any]) -> list[NDArray[Any]]:
         return _no_events()
     readers, counts, *texts = zip(*rows, strict=True)
     at_us, packed = (np.fromstring(",".join(one), np.int64, sep=",") for one in texts[:2])
-    dwell_s = np.fromstring(",".join(texts[2]), np.float64, sep=",").astype(np.float32)
-    reader = np.repeat(np.array(readers, np.int64), np.array(counts, np.int64))
-    events = [reader, packed >> 5, at_us, (packed & 31).astype(np.int8), dwell_s]
-    # SQLite walks the index, but only promises groups: should it ever take another way, put them in order.
-    if (np.diff(at_us)[np.diff(reader) == 0] < 0).any():
-        order = np.lexsort((at_us, reader))
-        events = [one[order] for one in events]
-    return events
+    return _events(readers, counts, at_us, packed, np.fromstring(",".join(texts[2]), np.float64, sep=","))
 
 
 def _from_bytes(connection: Connection, query: str) -> list[NDArray[Any]]:
-    """Of PostgreSQL: rows of fixed width in the binary form of COPY."""
+    """Of PostgreSQL: one row a reader in the binary form of COPY, three arrays in it."""
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(query) as copy:
-        told = b"".join(copy)
-    table = np.frombuffer(told, _WIRE, count=(len(told) - _HEADER_BYTES - 2) // _WIRE.itemsize, offset=_HEADER_BYTES)
-    names = (("reader", np.int64), ("article", np.int64), ("at", np.int64), ("kind", np.int8), ("dwell", np.float32))
-    return [table[name].astype(kind) for name, kind in names]
+        told = b"".join([*copy, bytes(_ROW.size)])  # the trailer is shorter than a row
+    arrays: tuple[list[NDArray[Any]], ...] = ([], [], [])
+    readers, counts, place = [], [], _HEADER_BYTES
+    while (row := _ROW.unpack_from(told, place))[0] > 0:  # the trailer has -1
+        readers.append(row[1])
+        counts.append(row[2])
+        place += 14
+        for one, form in zip(arrays, (_LONGS, _LONGS, _SHORTS), strict=True):
+            one.append(np.frombuffer(told, form, row[2], place + _ARRAY_BYTES)["value"])
+            place += _ARRAY_BYTES + row[2] * form.itemsize
+    if not readers:
+        return _no_events()
+    at_us, packed, dwell_s = (np.concatenate(one) for one in arrays)
+    return _events(readers, counts, at_us.astype(np.int64), packed.astype(np.int64), dwell_s)
+
+
+def _events(
+    readers: Sequence[int], counts: Sequence[int], at_us: IntArray, packed: IntArray, dwell_s: NDArray[Any]
+) -> list[NDArray[Any]]:
+    """Reader, article, instant, kind and dwell."""
+    reader = np.repeat(np.array(readers, np.int64), np.array(counts, np.int64))
+    events = [reader, packed >> 5, at_us, (packed & 31).astype(np.int8), dwell_s.astype(np.float32)]
+    # Both walk the index in its order, and promise nothing: should one ever take another way, put them in order.
+    if (np.diff(reader) < 0).any() or (np.diff(at_us)[np.diff(reader) == 0] < 0).any():
+        order = np.lexsort((at_us, reader))
+        events = [one[order] for one in events]
+    return events
 
 
 def _histories(wanted: IntArray, events: Sequence[NDArray[Any]], limit: int) -> Histories:
