@@ -15,6 +15,7 @@ class Duties(Protocol):
     def plan(self) -> None: ...
     def deliver(self) -> None: ...
     def recover(self) -> None: ...
+    def forget(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +35,5 @@ def jobs(duties: Duties, settings: Settings, *, lease_s: float) -> tuple[Job, ..
         Job("plan", settings.tick_s, duties.plan),
         Job("deliver", 1.0, duties.deliver),
         Job("recover", 15.0, duties.recover),
+        Job("forget", 3600.0, duties.forget),
     )

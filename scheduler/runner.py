@@ -145,6 +145,14 @@ class Runner:
         if lost:
             log.warning("%d deliveries became unknown: their sender vanished", lost)
 
+    def forget(self) -> None:
+        """Remove what was served too long ago to learn from."""
+        if self.fence is None:
+            return
+        gone = self.planner.store.forget_served(self.clock.now() - timedelta(days=self.settings.served_days))
+        if gone:
+            log.info("%d pages served more than %g days ago are forgotten", gone, self.settings.served_days)
+
     def _do(self, command: CommandRow) -> str:
         """pause, resume {campaign}; cancel {campaign} or {plan}; alert {alert}."""
         args: dict[str, Any] = command.args
