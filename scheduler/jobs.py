@@ -18,6 +18,8 @@ class Duties(Protocol):
     def reach(self) -> None: ...
     def judge(self) -> None: ...
 
+    def forget(self) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -38,4 +40,5 @@ def jobs(duties: Duties, settings: Settings, *, lease_s: float) -> tuple[Job, ..
         Job("recover", 15.0, duties.recover),
         Job("reach", 60.0, duties.reach),
         Job("judge", 900.0, duties.judge),
+        Job("forget", 3600.0, duties.forget),
     )

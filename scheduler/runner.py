@@ -179,6 +179,14 @@ class Runner:
         for said in desk.look_after(self.planner.store, now=self.clock.now()):
             log.info("%s", said)
 
+    def forget(self) -> None:
+        """Remove what was served too long ago to learn from."""
+        if self.fence is None:
+            return
+        gone = self.planner.store.forget_served(self.clock.now() - timedelta(days=self.settings.served_days))
+        if gone:
+            log.info("%d pages served more than %g days ago are forgotten", gone, self.settings.served_days)
+
     def _do(self, command: CommandRow) -> str:
         """Carry out one command; InvalidInput lists those there are."""
         args: dict[str, Any] = command.args

@@ -21,6 +21,7 @@ INSERT_POSTGRES = (
     f"insert into served ({COLUMNS}) select * from unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], "  # noqa: S608
     "%s::bigint[], %s::int[], %s::text[]::jsonb[], %s::text[]::jsonb[], %s::int[], %s::text[]::jsonb[])"
 )
+FORGOTTEN_AT_ONCE = 5_000  # pages
 _encode = msgspec.json.Encoder().encode
 SERVED, READERS, SECRETS, EVENTS = table(Served), table(Reader), table(Secret), table(Event)
 OPENED = ("open", "read", "finish", "share", "save")  # what says that an article of a list was taken up
@@ -71,9 +72,14 @@ class ServedPages(Database):
             return [tuple(row) for row in connection.execute(query)]
 
     def forget_served(self, before: datetime) -> int:
-        """Remove the pages served before a time; returns how many."""
-        with self.transaction() as connection:
-            return int(connection.execute(delete(SERVED).where(SERVED.c.served_at < before)).rowcount)
+        """Remove the pages served before a time; returns how many. Some at a time: writers wait for none of them."""
+        total, oldest = 0, select(SERVED.c.id).where(SERVED.c.served_at < before).limit(FORGOTTEN_AT_ONCE)
+        while True:
+            with self.transaction() as connection:
+                gone = int(connection.execute(delete(SERVED).where(SERVED.c.id.in_(oldest))).rowcount)
+            total += gone
+            if gone < FORGOTTEN_AT_ONCE:
+                return total
 
     def secret(self, name: str) -> bytes:
         """A secret of this installation, made at its first use; the same for every process."""
