@@ -47,7 +47,7 @@ def test_interleaving_needs_a_tenth_of_the_readers_of_a_split() -> None:
     tenth = [judge(contest.interleaved(size // 10, random).preference, contest.days) for _ in range(60)]
     fiftieth = [judge(contest.interleaved(size // 50, random).preference, contest.days) for _ in range(60)]
     found, less = (np.mean([one.is_beyond_chance and one.effect > 0 for one in runs]) for runs in (tenth, fiftieth))
-    _say(f"Weights worth {np.expm1(effect):+.1%} opens a list: split over {size:,} readers finds it in {split:.0%} of 100,")
+    _say(f"Weights worth {np.expm1(effect):+.1%} opens a list: split over {size:,} readers finds it in {split:.0%},")
     _say(f"interleaving with {size // 10:,} in {found:.0%}, with {size // 50:,} in {less:.0%}")
     assert found >= split
 
