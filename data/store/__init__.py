@@ -1,5 +1,6 @@
 """Every query: one method = one transaction. Bulk paths hand out arrays and plain values."""
 
+from data.store.alert_log import AlertLog
 from data.store.articles import Articles
 from data.store.audit import Audit
 from data.store.bulk import Bulk
@@ -23,7 +24,7 @@ from data.store.story_desk import StoryDesk
 
 class Store(
     Articles, Stories, Readers, ReaderStates, Events, ServedPages, Privacy, Bulk, Desk, Drafts, Personas, StoryDesk,
-    Pulse, Feeds, Keys, People, Sessions, Audit, Experiments,
+    Pulse, Feeds, Keys, People, Sessions, Audit, Experiments, AlertLog,
 ):  # fmt: skip
     """Newsbell's memory, on SQLite or PostgreSQL. Open with `Store.open(url)`."""
 
