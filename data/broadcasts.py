@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select, update
 
 from data.alerts import Outcome
-from data.errors import Conflict
+from data.errors import Conflict, NotFound
 from data.models import Article, Broadcast, Reader
 from data.store import Store
 from data.store.database import chunks, table
@@ -54,15 +54,8 @@ class Broadcasts:
 
     def begin(self, one: NewBroadcast, *, now: datetime) -> int:  # -> sending
         """Write it down; Conflict if this topic was told of the story in its present state, or may have been."""
-        row = {name: getattr(one, name) for name in NewBroadcast.__dataclass_fields__}
-        made = self.store.insert(Broadcast).values(**row, state="sending", reason="", sent_at=now)
         with self.store.transaction() as connection:
-            found = connection.execute(made.on_conflict_do_nothing().returning(BROADCASTS.c.id)).scalar()
-        if found is None:
-            raise Conflict(
-                f"topic {one.topic!r} was told of this story already; it may be told again after a material update"
-            )
-        return int(found)
+            return enter(connection, self.store, one, now)
 
     def settle(self, number: int, outcome: Outcome) -> None:  # sending -> sent | failed | unknown
         """Write how it ended. What certainly did not leave is `failed`, and may be tried again."""
@@ -71,11 +64,31 @@ class Broadcasts:
         with self.store.transaction() as connection:
             connection.execute(change.values(state=state, reason=outcome.reason, message_name=outcome.message_name))
 
+    def get(self, number: int) -> dict[str, Any]:
+        """One broadcast; NotFound if there is none of that number."""
+        with self.store.reading() as connection:
+            row = connection.execute(select(BROADCASTS).where(BROADCASTS.c.id == number)).first()
+        if row is None:
+            raise NotFound(f"no broadcast {number}; the ledger lists those there are")
+        return dict(row._mapping)
+
     def all(self, *, limit: int = 50) -> list[dict[str, Any]]:
         """The newest, newest first."""
         with self.store.reading() as connection:
             rows = connection.execute(select(BROADCASTS).order_by(BROADCASTS.c.id.desc()).limit(limit))
             return [dict(row._mapping) for row in rows]
+
+
+def enter(connection: Connection, store: Store, one: NewBroadcast, now: datetime) -> int:  # -> sending
+    """Write a broadcast down inside the caller's transaction; Conflict as `Broadcasts.begin` says."""
+    row = {name: getattr(one, name) for name in NewBroadcast.__dataclass_fields__}
+    made = store.insert(Broadcast).values(**row, state="sending", reason="", sent_at=now)
+    found = connection.execute(made.on_conflict_do_nothing().returning(BROADCASTS.c.id)).scalar()
+    if found is None:
+        raise Conflict(
+            f"topic {one.topic!r} was told of this story already; it may be told again after a material update"
+        )
+    return int(found)
 
 
 def said(connection: Connection, *, since: datetime, stories: Iterable[int]) -> list[Said]:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from data.alerts import CampaignRow, NewDelivery
+from data.broadcasts import NewBroadcast, enter
 from data.campaigns import Campaigns
 from data.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from data.models import Alert, Article, Campaign, Command, Delivery, Device, Story
@@ -48,6 +49,13 @@ class AlertRow:
     campaign_id: int | None
     hold_until: datetime | None
     created_at: datetime
+    way: str = "deliveries"  # or "broadcast": one message to a topic
+    broadcast_id: int | None = None  # set as it leaves that way
+
+    @property
+    def topic(self) -> str | None:
+        """Whom a broadcast of it is for: who follows this topic; None: everybody."""
+        return str(self.audience["value"]).strip() if self.audience["kind"] == "topic" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,9 @@ class DeskAlerts:
             connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(state="asked"))
             note(connection, by, "asked to approve", f"alert {alert_id}", now=now)
 
-    def send(self, alert_id: int, *, by: str, now: datetime, why: str = "", hold_s: int = HOLD_S) -> None:
+    def send(
+        self, alert_id: int, *, by: str, now: datetime, why: str = "", hold_s: int = HOLD_S, way: str = "deliveries"
+    ) -> None:
         """Hand the alert to the scheduler, held for `hold_s`: campaign, command, state and audit entry together."""
         hold_until = now + timedelta(seconds=hold_s)
         with self.store.transaction() as connection:
@@ -123,16 +133,20 @@ class DeskAlerts:
             if alert.corrects is not None:
                 _renew_story(connection, alert.article_id)
             values = {"state": "sending", "approver": by, "campaign_id": campaign_id, "hold_until": hold_until}
+            values["way"] = way
             connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(**values))
             command = {"kind": "alert", "args": {"alert": alert_id}, "state": "todo", "author": by, "result": ""}
             connection.execute(self.store.insert(Command).values(**command, created_at=now))
-            note(connection, by, "sent", f"alert {alert_id}", after={"leaves": hold_until}, why=why, now=now)
+            after = {"leaves": hold_until} | ({"way": way} if way != "deliveries" else {})
+            note(connection, by, "sent", f"alert {alert_id}", after=after, why=why, now=now)
 
     def cancel(self, alert_id: int, *, by: str, now: datetime) -> int:
         """Stop an alert: nothing of it that has not left will leave. Returns how many messages were stopped."""
         with self.store.transaction() as connection:
             alert = _get(connection, alert_id, lock=True)
             _require(alert, "draft", "asked", "sending")
+            if alert.broadcast_id is not None:
+                raise Conflict(f"alert {alert_id} has left as one message to a topic; send a correction")
             connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(state="cancelled"))
             if alert.campaign_id is not None:
                 ours = update(CAMPAIGNS).where(CAMPAIGNS.c.id == alert.campaign_id)
@@ -141,6 +155,46 @@ class DeskAlerts:
         if alert.campaign_id is None:
             return 0
         return Outbox(self.store).cancel(now=now, reason=f"cancelled by {by}", campaign_id=alert.campaign_id)
+
+    # --- as one message to a topic ---
+
+    def due_broadcasts(self, now: datetime) -> list[AlertRow]:
+        """Alerts whose hold is over that leave as a broadcast and have not; those that are no news any more stay."""
+        wanted = (ALERTS.c.state == "sending", ALERTS.c.way == "broadcast", ALERTS.c.broadcast_id.is_(None))
+        fresh = ALERTS.c.hold_until > now - timedelta(seconds=TTL_S)
+        query = select(ALERTS).join(CAMPAIGNS, CAMPAIGNS.c.id == ALERTS.c.campaign_id)
+        query = query.where(*wanted, ALERTS.c.hold_until <= now, fresh, CAMPAIGNS.c.state == "on")
+        with self.store.reading() as connection:
+            return [_row(one) for one in connection.execute(query.order_by(ALERTS.c.id))]
+
+    def leave(self, alert_id: int, one: NewBroadcast, *, now: datetime) -> int:
+        """Write its broadcast into the ledger, in one transaction with the alert: now it cannot be cancelled any more.
+
+        Conflict if it was cancelled, paused or sent meanwhile, or the topic was told of the story before.
+        """
+        with self.store.transaction() as connection:
+            alert = _get(connection, alert_id, lock=True)
+            _require(alert, "sending")
+            query = select(CAMPAIGNS.c.state).where(CAMPAIGNS.c.id == alert.campaign_id)
+            if alert.broadcast_id is not None or connection.execute(query).scalar() != "on":
+                raise Conflict(f"alert {alert_id} has left, or push is paused")
+            number = enter(connection, self.store, one, now)
+            connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(broadcast_id=number))
+            return number
+
+    def give_up(self, alert_id: int, why: str, *, now: datetime) -> None:
+        """Cancel an alert that could not leave, unless it has left or is over; the history says why."""
+        with self.store.transaction() as connection:
+            alert = _get(connection, alert_id, lock=True)
+            if alert.state == "sending" and alert.broadcast_id is None:
+                connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(state="cancelled"))
+                note(connection, "newsbell", "could not send", f"alert {alert_id}", why=why, now=now)
+
+    def apps(self) -> list[str]:
+        """The Firebase projects that active devices belong to."""
+        query = select(DEVICES.c.app).where(DEVICES.c.state == "active").distinct()
+        with self.store.reading() as connection:
+            return sorted(connection.execute(query).scalars())
 
     # --- tests ---
 

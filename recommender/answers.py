@@ -1,6 +1,6 @@
 """From a ranking to what a face shows: cards with a sentence each, under an id the app can send back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,9 +12,11 @@ from recommender.cards import Card, card
 from recommender.for_you import Ranked
 from recommender.related import NEXT, Related
 from recommender.shelf import Shelf
-from recommender.signals import SIGNALS
+from recommender.signals import HOUR_US, SIGNALS
 from recommender.snapshot import ReaderView, Snapshot
-from recommender.why import facts_of_some, nearest_reads, related_sentence, sentence
+from recommender.why import facts_of_some, nearest_reads, related_sentence, sentence, sources_of
+
+MOST_TOLD = 0.9999  # of the story size signal: above it the number of outlets cannot be read from it
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,26 @@ class Shown:
         return instant(self.at_us)
 
 
+@dataclass(frozen=True)
+class Told:
+    """A related list before its cards are made: those say how old an article is, which changes by the minute."""
+
+    ids: tuple[int, ...]
+    cosine: tuple[float, ...]
+    is_same_story: tuple[bool, ...]
+    sizes: tuple[int, ...]  # outlets behind each one's story
+    published_at_us: tuple[int, ...]
+    fallback: str | None
+
+
 def for_you_cards(
     shelf: Shelf, snapshot: Snapshot, reader: ReaderView, ranked: Ranked, places: range, shown: Shown
 ) -> tuple[Card, ...]:
     """The cards of these places of a for-you list."""
     chosen = ranked.head[places.start : places.stop]
-    return _cards(shelf, snapshot, ranked, chosen, sentences_of(snapshot, reader, ranked, chosen, shown.at_us), shown)
+    sentences = sentences_of(snapshot, reader, ranked, chosen, shown.at_us)
+    ids = snapshot.index.columns.id[ranked.rows[chosen]].tolist()
+    return _cards(shelf, ids, _sizes(snapshot, ranked, chosen, shown.at_us), sentences, shown, _numbers(ranked, chosen))
 
 
 def sentences_of(
@@ -64,47 +80,70 @@ def sentences_of(
     return [sentence(one) for one in facts_of_some(snapshot, reader, ranked, chosen, near, at_us, "for_you")]
 
 
-def related_cards(
-    shelf: Shelf, snapshot: Snapshot, row: int, found: Related, limit: int, shown: Shown
-) -> tuple[Card, ...]:
-    """The cards of a related list."""
+def told_of(snapshot: Snapshot, row: int, found: Related, limit: int, at_us: int) -> Told:
+    """The first `limit` of a related list."""
     ranked, columns = found.ranked, snapshot.index.columns
-    chosen = ranked.order[: min(limit, ranked.served)]
-    story = columns.story_id
-    sentences = []
-    for one in chosen:
-        other = int(ranked.rows[one])
-        age_h = max(shown.at_us - int(columns.published_at_us[other]), 0) / 3.6e9
-        same_story = bool(story[other] == story[row] != 0) and found.cosine[one] >= NEXT  # else it has moved on
-        sentences.append(related_sentence(float(found.cosine[one]), age_h, found.fallback, bool(same_story)))
-    return _cards(shelf, snapshot, ranked, chosen, sentences, shown)
+    chosen = ranked.head[:limit]
+    rows, cosine = ranked.rows[chosen], found.cosine[chosen]
+    own = (columns.story_id[rows] == columns.story_id[row]) & (columns.story_id[rows] != 0)
+    return Told(
+        tuple(columns.id[rows].tolist()),
+        tuple(cosine.tolist()),
+        tuple((own & (cosine >= NEXT)).tolist()),  # else the story has moved on
+        tuple(_sizes(snapshot, ranked, chosen, at_us)),
+        tuple(columns.published_at_us[rows].tolist()),
+        found.fallback,
+    )
+
+
+def related_cards(shelf: Shelf, told: Told, shown: Shown, ranked: Ranked | None = None) -> tuple[Card, ...]:
+    """The cards of a related list; `ranked` where scores are to be explained."""
+    sentences = [
+        related_sentence(cosine, max(shown.at_us - at_us, 0) / HOUR_US, told.fallback, is_same_story)
+        for cosine, at_us, is_same_story in zip(told.cosine, told.published_at_us, told.is_same_story, strict=True)
+    ]
+    numbers = None if ranked is None else _numbers(ranked, ranked.head[: len(told.ids)])
+    return _cards(shelf, told.ids, told.sizes, sentences, shown, numbers)
+
+
+def _numbers(ranked: Ranked, chosen: NDArray[np.intp]) -> Callable[[int], tuple[float, dict[str, float]]]:
+    """Score and parts of the i-th of the chosen, computed where they are asked for."""
+    return lambda place: (float(ranked.result.score[chosen[place]]), parts(ranked, int(chosen[place])))
+
+
+def _sizes(snapshot: Snapshot, ranked: Ranked, chosen: NDArray[np.intp], at_us: int) -> list[int]:
+    """How many outlets tell the story of each: read from the signal, which was made of it."""
+    signal = ranked.signals_of(chosen)[:, SIGNALS.index("story_size")]
+    if (signal > MOST_TOLD).any():
+        return [int(one) for one in snapshot.index.story_sources(ranked.rows[chosen], at_us)]
+    return [sources_of(one) for one in signal.tolist()]
 
 
 def _cards(
     shelf: Shelf,
-    snapshot: Snapshot,
-    ranked: Ranked,
-    chosen: np.ndarray,
+    ids: Sequence[int],
+    sizes: Sequence[int],
     sentences: Sequence[str],
     shown: Shown,
+    numbers: "Callable[[int], tuple[float, dict[str, float]]] | None",
 ) -> tuple[Card, ...]:
-    ids = snapshot.index.columns.id[ranked.rows[chosen]]
-    articles = shelf.articles(ids.tolist())
-    sizes = snapshot.index.story_sources(ranked.rows[chosen], shown.at_us)
+    articles = shelf.articles(ids)
+    now = shown.at
     made = []
-    for place, (one, article_id) in enumerate(zip(chosen.tolist(), ids.tolist(), strict=True)):
+    for place, article_id in enumerate(ids):
         article = articles.get(article_id)
         if article is None or article.retracted_at is not None:
             continue  # taken back since the snapshot: at once means at once
+        score, adds = numbers(place) if shown.explain and numbers else (None, None)
         made.append(
             card(
                 article,
-                now=shown.at,
+                now=now,
                 language=shown.language,
-                story_size=int(sizes[place]),
+                story_size=sizes[place],
                 why=sentences[place],
-                score=float(ranked.result.score[one]) if shown.explain else None,
-                parts=parts(ranked, one) if shown.explain else None,
+                score=score,
+                parts=adds,
             )
         )
     return tuple(made)

@@ -212,12 +212,23 @@ class Follower:
         ]
         index = index.add(texts, self.progress)
         self.snapshot = replace(self.snapshot, index=index)
-        self.keeper.merge(sorted(moved))
-        self._place(told)
+        merged = self._merged(moved)
+        if merged != moved:  # the desk took articles out of a story
+            self._rebuild()
+        else:
+            self.keeper.merge(sorted(merged))
+            self._place(told)
         # Whoever assigned an article to a story while another process merged that story away left it behind.
-        left = np.isin(index.columns.story_id[index.alive], [old for old, _ in moved])
+        left = np.isin(index.columns.story_id[index.alive], [old for old, _ in merged])
         if left.any():
-            self.store.merge_stories(sorted(moved))
+            self.store.merge_stories(sorted(merged))
+
+    def _merged(self, moved: set[tuple[int, int]]) -> set[tuple[int, int]]:
+        """Those of the (old story, new story) moves that were merges; the others are splits by hand."""
+        if not moved:
+            return moved
+        into = self.store.merged_into([old for old, _ in moved])
+        return {(old, new) for old, new in moved if into.get(old) == new}
 
     def _place(self, told: Sequence[ArticleText]) -> None:
         index = self.snapshot.index
@@ -253,10 +264,12 @@ class Follower:
 
     def _merge(self, now: datetime) -> None:
         """Join stories that grew towards each other; their articles' new story comes back through the rows."""
-        pairs = self.keeper.merge_pass()
+        pairs = self.keeper.merge_pass(self.store.stories_apart())
         if pairs:
-            self.store.merge_stories(pairs)
+            done = self.store.merge_stories(pairs)
             self._absorb(self._texts(self.rev), now)
+            if len(done) < len(pairs):  # taken apart this very moment
+                self._rebuild()
             log.info("merged %d stories", len(pairs))
         self.is_new, self.merged_at = False, now
 

@@ -25,8 +25,8 @@ def _floats() -> np.ndarray:
 class Popularity:
     """An immutable fold of the event log; `add` gives the next one.
 
-    A reader counts once for an article and kind, however often the app says it. Cost of `add`: a sort of the kept
-    events (four days); of `reads` at the present: one pass over the articles asked about.
+    A reader counts once for an article and kind, however often the app says it. Cost of `add`: a pass over the kept
+    events (four days) and a sort of their articles; of `reads` at the present: one pass over the articles asked about.
     """
 
     key: IntArray = field(default_factory=_NONE.copy)  # sorted; one of (article, reader, kind)
@@ -45,15 +45,25 @@ class Popularity:
         fresh = np.flatnonzero(_WEIGHTS[events.kind] > 0)
         if not len(fresh):
             return self
-        key = np.append(self.key, _key(events.article_id[fresh], events.reader_id[fresh], events.kind[fresh]))
-        at_us = np.append(self.at_us, events.at_us[fresh])
-        order = np.lexsort((at_us, key))
-        order = order[np.append(True, np.diff(key[order]) != 0)]
-        if np.array_equal(order, np.arange(len(self.key))):
+        keys = _key(events.article_id[fresh], events.reader_id[fresh], events.kind[fresh])
+        key, first = _earliest(keys, events.at_us[fresh])
+        fresh = fresh[first]
+        article_id, at_us, weight = events.article_id[fresh], events.at_us[fresh], _WEIGHTS[events.kind[fresh]]
+        place = np.searchsorted(self.key, key)
+        known, inside = np.zeros(len(key), np.bool_), place < len(self.key)
+        known[inside] = self.key[place[inside]] == key[inside]
+        before = self.at_us[place[known]]
+        if known.all() and (before <= at_us[known]).all():
             return self
-        article_id = np.append(self.article_id, events.article_id[fresh])
-        weight = np.append(self.weight, _WEIGHTS[events.kind[fresh]])
-        return _folded(key[order], article_id[order], at_us[order], weight[order])
+        mine = self.at_us.copy()
+        mine[place[known]] = np.minimum(before, at_us[known])
+        new, place = ~known, place[~known]
+        return _folded(
+            np.insert(self.key, place, key[new]),
+            np.insert(self.article_id, place, article_id[new]),
+            np.insert(mine, place, at_us[new]),
+            np.insert(self.weight, place, weight[new]),
+        )
 
     def reads(self, ids: IntArray, at_us: int) -> np.ndarray:
         """Decayed reads of each article at `at_us`; events after it do not count. Unknown ids have 0."""
@@ -86,6 +96,13 @@ def _folded(key: IntArray, article_id: IntArray, at_us: IntArray, weight: np.nda
         key, article_id, at_us, weight = key[kept], article_id[kept], at_us[kept], weight[kept]
     ids, heat = _sums(article_id, weight * _decay(last_us - at_us))
     return Popularity(key, article_id, at_us, weight, ids, heat, last_us)
+
+
+def _earliest(key: IntArray, at_us: IntArray) -> tuple[IntArray, IntArray]:
+    """The distinct keys, ascending, and where the earliest of each stands."""
+    order = np.lexsort((at_us, key))
+    first = order[np.append(True, np.diff(key[order]) != 0)]
+    return key[first], first
 
 
 def _sums(ids: IntArray, values: np.ndarray) -> tuple[IntArray, np.ndarray]:

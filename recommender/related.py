@@ -36,6 +36,8 @@ class Related:
     cosine: FloatArray  # (n,) to the article asked about, aligned with ranked.rows
     fallback: str | None  # "category" or "latest"; None: related
     same_story: int  # articles left out because they tell the same again
+    seen: Rows  # looked at: the list stays as it is while nothing about these changes...
+    reach: float  # ...and nothing comes whose words are as close as this to the article
 
 
 def related(snapshot: Snapshot, row: int, reader: ReaderView, ask: Ask, *, at_us: int) -> Related:
@@ -77,6 +79,8 @@ class _Near:
     cosine: FloatArray  # (rows,)
     retold: int  # how many tell the same again
     is_full: bool  # there may be more, farther away
+    seen: Rows  # of which these are what may be shown
+    reach: float  # cosine of the words from which another article would have been looked at
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,8 @@ class _Search:
         rows, cosine = rows[order], cosine[order]
         # What is not related earns nothing by a chance likeness.
         ranked = self._ranked(rows, np.zeros_like(cosine) if fallback else cosine)
-        return Related(ranked, cosine, fallback, near.retold)
+        # Where nothing is related, the newest stand in: any other article may be one of them.
+        return Related(ranked, cosine, fallback, near.retold, near.seen, -1.0 if fallback else near.reach)
 
     @cached_property
     def query(self) -> Vectors:
@@ -124,7 +129,8 @@ class _Search:
         about = ~retold & (cosine >= (self.options.floor or FLOOR)) & shares_words(words, stems)
         kept = np.flatnonzero(about & self._is_wanted(rows))
         kept = kept[self._judged(rows[kept])]
-        return _Near(rows[kept], cosine[kept], int(retold.sum()), is_full)
+        reach = float(words[-1]) if is_full else SHARED[0]
+        return _Near(rows[kept], cosine[kept], int(retold.sum()), is_full, rows, reach)
 
     def _is_wanted(self, rows: Rows) -> NDArray[np.bool_]:
         """Which are in the article's own language; all of them where the request names one, which is judged later."""

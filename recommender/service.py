@@ -2,13 +2,16 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from random import Random
 from threading import Event, Lock, Thread
 from time import monotonic
 from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
 
 from data.clock import Clock, micros
 from data.errors import NotFound
@@ -18,7 +21,7 @@ from data.store import Store
 from data.values import ReaderRow, ServedPage
 from recommender import for_you as listing
 from recommender import slates
-from recommender.answers import RelatedList, Shown, Slate, for_you_cards, related_cards
+from recommender.answers import RelatedList, Shown, Slate, Told, for_you_cards, related_cards, told_of
 from recommender.beside import Beside
 from recommender.experiments.mixing import Mixed, by_team, mix
 from recommender.explain import Asked, TitlesOf, explain
@@ -29,7 +32,7 @@ from recommender.observe import Observer
 from recommender.related import heading, related
 from recommender.rules import Choices
 from recommender.shelf import Shelf
-from recommender.slates import Cursors, Kept
+from recommender.slates import Cursors, Kept, packed_ids
 from recommender.snapshot import NOBODY, OPTIONS, SURFACES, WEIGHTS, ReaderView, Snapshot
 from recommender.why import Explanation
 from recommender.writer import Writer
@@ -43,6 +46,40 @@ class Behind(NotFound):
     """The article is known, but this process has not taken it in yet."""
 
 
+@dataclass(frozen=True)
+class Page:
+    """The first page of a for-you list, and what it takes to serve it again."""
+
+    slate: Slate
+    again: "Again"
+    is_drafted: bool = False  # by chance, between two versions: to be drafted anew each time
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What a page is served with a second time, as a list of its own."""
+
+    served: ServedPage
+    rest: Kept | None  # what `next` continues with
+    packed: bytes  # its ids
+    candidates: int
+    is_cold: bool
+
+
+@dataclass(frozen=True)
+class Beneath:
+    """What a related list was made of: enough to say its ages anew and to tell how long it holds."""
+
+    served_id: str
+    heading: str | None
+    told: Told
+    article_id: int  # asked about
+    row: int  # of it
+    seen: NDArray[np.int32]  # rows that the list depends on: `related.Related`
+    reach: float
+    language: str  # of the ages
+
+
 class Service:
     """Answers for one process. Reads of the reader come from the rows at each request, so they count at once."""
 
@@ -51,7 +88,7 @@ class Service:
         self.observer = Observer()
         self.writer = Writer(store, clock, self)
         self._follower = Follower(store, progress, keep=settings.index_dir)
-        self._shelf = Shelf(store)
+        self.shelf = Shelf(store)
         self.followed_at = float("-inf")  # of `monotonic`
         self._newest = 0  # the largest article number taken in
         self._turn = Lock()
@@ -149,7 +186,24 @@ class Service:
         An article that this process has not taken in yet is taken in first, which may last; without `wait` raises
         Behind. A list that the desk looks at is not served, and not logged as such.
         """
-        article = self._shelf.article(key)
+        return self.related_page(
+            key, limit=limit, reader=reader, at=at, language=language, explain=explain, wait=wait, is_served=is_served
+        )[0]
+
+    def related_page(
+        self,
+        key: str,
+        *,
+        limit: int = 10,
+        reader: str | None = None,
+        at: datetime | None = None,
+        language: str | None = None,
+        explain: bool = False,
+        wait: bool = True,
+        is_served: bool = True,
+    ) -> tuple[RelatedList, Beneath]:
+        """`related`, and what it was made of, for a face that keeps answers."""
+        article = self.shelf.article(key)
         if article.retracted_at is not None:
             raise NotFound(f"article {key!r} was retracted; nothing is shown beside it")
         row = self._row(article.id, wait=wait)
@@ -157,14 +211,22 @@ class Service:
         view, language_of_reader = self._view(reader, at) if reader else (NOBODY, "")
         found = related(snapshot, row, view, Ask(limit=limit, language=language), at_us=at_us)
         shown = Shown(at_us, language_of_reader or language or article.language, explain)
-        cards = related_cards(self._shelf, snapshot, row, found, limit, shown)
+        told = told_of(snapshot, row, found, limit, at_us)
+        cards = related_cards(self.shelf, told, shown, found.ranked)
         self.observer.listed("related", len(found.ranked.rows))
-        served_id, places = _served_id(), min(limit, found.ranked.served)
-        ids = _ids(snapshot, found.ranked, places)
+        served_id = _served_id()
         if is_served:
             version = self._version("related")
-            self._note(ServedPage(served_id, "related", view.id or None, article.id, shown.at, 0, ids, version))
-        return RelatedList(served_id, heading(found.fallback, article.category), cards)
+            self._note(ServedPage(served_id, "related", view.id or None, article.id, shown.at, 0, told.ids, version))
+        title = heading(found.fallback, article.category)
+        seen = np.concatenate([[row], found.seen, found.ranked.rows]).astype(np.int32)
+        beneath = Beneath(served_id, title, told, article.id, row, seen, found.reach, shown.language)
+        return RelatedList(served_id, title, cards), beneath
+
+    def related_again(self, made: Beneath, at_us: int) -> RelatedList:
+        """The same related list with the ages of another minute."""
+        cards = related_cards(self.shelf, made.told, Shown(at_us, made.language, explain=False))
+        return RelatedList(made.served_id, made.heading, cards)
 
     def for_you(
         self,
@@ -184,6 +246,25 @@ class Service:
         Continuing a list that holds what this process has not taken in yet takes it in first; without `wait` raises
         Behind.
         """
+        return self.for_you_page(
+            key, limit=limit, category=category, language=language, exclude=exclude, explain=explain, at=at,
+            cursor=cursor, wait=wait,
+        ).slate  # fmt: skip
+
+    def for_you_page(
+        self,
+        key: str,
+        *,
+        limit: int = 20,
+        category: str | None = None,
+        language: str | None = None,
+        exclude: Sequence[str] = (),
+        explain: bool = False,
+        at: datetime | None = None,
+        cursor: str | None = None,
+        wait: bool = True,
+    ) -> Page:
+        """`for_you`, for a face that keeps answers."""
         owner = slates.whose(key, category, language)
         view, spoken = self._view(key, at)
         at_us = micros(at or self.clock.now())
@@ -223,7 +304,7 @@ class Service:
 
     def _continued(
         self, slate: Kept, snapshot: Snapshot, view: ReaderView, ask: Ask, language: str | None, explain: bool
-    ) -> Slate:
+    ) -> Page:
         """The next page of a kept slate: the articles it was decided to hold, whatever arrived since."""
         now_us = micros(self.clock.now())
         ranked, places = slates.still(snapshot, view, slate, ask.exclude, now_us)
@@ -241,17 +322,35 @@ class Service:
         count: int,
         shown: Shown,
         mixed: Mixed | None = None,
-    ) -> Slate:
+    ) -> Page:
         """The first `count` of a ranking as a page of the slate, logged; `rest` is what `next` continues with."""
-        cards = for_you_cards(self._shelf, snapshot, view, ranked, range(count), shown)
+        cards = for_you_cards(self.shelf, snapshot, view, ranked, range(count), shown)
         ids, version = _ids(snapshot, ranked, count), snapshot.version_of("for_you")
         page = ServedPage(slate.served_id, "for_you", view.id or None, None, shown.at, slate.offset, ids, version)
         if mixed is not None:
-            theirs = for_you_cards(self._shelf, snapshot, view, mixed.second, range(count), shown)
+            theirs = for_you_cards(self.shelf, snapshot, view, mixed.second, range(count), shown)
             cards = by_team(cards, theirs, mixed)
             page = replace(page, teams=mixed.teams[:count])
         self._note(page)
-        return Slate(slate.served_id, cards, self._cursors.write(rest) if rest else None)
+        packed = packed_ids(rest.ids) if rest else b""
+        told = Slate(slate.served_id, cards, self._cursors.write(rest, packed) if rest else None)
+        again = Again(page, rest, packed, len(ranked.rows), not len(view.history.at_us))
+        return Page(told, again, is_drafted=mixed is not None)
+
+    def serve_again(self, page: Again, owner: bytes) -> tuple[str, str | None]:
+        """Serve a first page once more, as a list of its own that begins now: its id and its `next`."""
+        at, served_id, rest = self.clock.now(), _served_id(), page.rest
+        served = page.served
+        self.observer.listed("for_you", page.candidates, is_cold=page.is_cold)
+        self._note(
+            ServedPage(
+                served_id, served.surface, served.reader_id, None, at, 0, served.article_ids, served.weight_version,
+                served.propensity,
+            )
+        )  # fmt: skip
+        if rest is None:
+            return served_id, None
+        return served_id, self._cursors.write(Kept(served_id, micros(at), owner, rest.offset, rest.ids), page.packed)
 
     def _note(self, page: ServedPage) -> None:
         if page.article_ids:
@@ -268,12 +367,12 @@ class Service:
         self, reader: str, article: str, surface: str = "for_you", limit: int = 20, at: datetime | None = None
     ) -> Explanation:
         """Why an article is on a reader's list, or why not; NotFound for an article nobody knows."""
-        found = self._shelf.article(article)
+        found = self.shelf.article(article)
         view, spoken = self._view(reader, at)
         at_us = micros(at or self.clock.now())
         snapshot = self._seated(reader, at_us)[0]
         asked = Asked(reader, found, at_us, self._ask(limit, None, None, (), snapshot), spoken, surface)
-        return explain(snapshot, view, asked, _Titles(self._shelf))
+        return explain(snapshot, view, asked, _Titles(self.shelf))
 
     def _ask(
         self,

@@ -7,6 +7,7 @@ from data.store import Store
 from data.values import ArticleRow
 
 MOST = 20_000
+MOST_CHANGED = 50_000  # articles whose last change is remembered
 
 
 class Shelf:
@@ -19,7 +20,8 @@ class Shelf:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = Lock()
-        self._rev = -1
+        self._rev = self._from_rev = -1
+        self._changed: dict[int, int] = {}  # article -> the number of a change, for those later than `_from_rev`
         self._articles: dict[int, ArticleRow] = {}
         self._ids: dict[str, int] = {}
 
@@ -39,16 +41,31 @@ class Shelf:
             ids[key], held[row.id] = row.id, row
         return held[ids[key]]
 
-    def _held(self) -> tuple[dict[int, ArticleRow], dict[str, int]]:
+    def is_same(self, ids: Sequence[int], since_rev: int, rev: int) -> bool:
+        """Whether none of these articles changed between the two numbers, the later of which is the present one."""
+        if since_rev == rev:
+            return True
+        self._held(rev)
+        return since_rev >= self._from_rev and all(self._changed.get(one, -1) <= since_rev for one in ids)
+
+    def _held(self, rev: int | None = None) -> tuple[dict[int, ArticleRow], dict[str, int]]:
         """What is on the shelf; both are replaced, never emptied, so that a slow answer keeps what it began with."""
-        rev = self._store.article_rev()
-        if rev != self._rev:
-            changed = self._store.changed_articles(self._rev) if self._articles else ()
-            with self._lock:
-                gone = set(changed)
-                kept = {number: row for number, row in self._articles.items() if number not in gone}
-                self._rev, self._articles, self._ids = rev, kept, dict(self._ids)
+        if rev is None:
+            rev = self._store.article_rev()
+        if rev > self._rev:
+            self._take_off(rev)
         if len(self._articles) > MOST:
             with self._lock:
                 self._articles, self._ids = {}, {}
         return self._articles, self._ids
+
+    def _take_off(self, rev: int) -> None:
+        """Let go of what changed up to `rev`."""
+        changed = self._store.changed_articles(self._rev) if self._rev >= 0 else ()
+        with self._lock:
+            gone = set(changed)
+            kept = {number: row for number, row in self._articles.items() if number not in gone}
+            if self._rev < 0 or len(self._changed) > MOST_CHANGED:
+                self._from_rev, self._changed = rev, {}
+            self._changed.update(dict.fromkeys(gone, rev))
+            self._rev, self._articles, self._ids = rev, kept, dict(self._ids)

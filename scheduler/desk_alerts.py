@@ -2,27 +2,39 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import blake2b
 
 from data.alerts import CampaignRow, NewDelivery
+from data.broadcasts import NewBroadcast
 from data.campaigns import Campaigns
-from data.desk_alerts import AlertRow, DeskAlerts
+from data.desk_alerts import TTL_S, AlertRow, DeskAlerts
+from data.errors import NewsbellError
 from data.outbox import Outbox
 from data.store import Store
 from data.values import ArticleRow, DeviceRow, ReaderRow
 from recommender.audience import is_meant
 from recommender.push import Policy, is_holdout
+from scheduler.broadcast import Broadcaster
 
 PAGE = 2_000
 
 
-def plan_alert(store: Store, alert_id: int, *, now: datetime, fence: int | None = None) -> str:
-    """Write the deliveries of an alert; one that was cancelled meanwhile gets none. Says what was done."""
+def plan_alert(
+    store: Store, alert_id: int, *, now: datetime, fence: int | None = None, may_broadcast: bool = False
+) -> str:
+    """Write the deliveries of an alert; one that was cancelled meanwhile gets none. Says what was done.
+
+    An alert that leaves as a broadcast has no deliveries, unless the sender cannot broadcast.
+    """
     alerts, outbox = DeskAlerts(store), Outbox(store)
     alert = alerts.get(alert_id)
     if alert.state != "sending" or alert.campaign_id is None:
         return f"alert {alert_id} is {alert.state}"
+    if alert.way == "broadcast" and may_broadcast:
+        return f"alert {alert_id} leaves as one message when its hold is over"
     campaign = next(one for one in Campaigns(store).all() if one.id == alert.campaign_id)
     article = store.articles([alert.article_id])[0]
     update_no = outbox.update_nos().get(article.story_id or 0, 0)
@@ -36,6 +48,33 @@ def plan_alert(store: Store, alert_id: int, *, now: datetime, fence: int | None 
         outbox.cancel(now=now, reason="cancelled while planning", campaign_id=campaign.id)
         return f"alert {alert_id} was cancelled"
     return f"alert {alert_id}: {made} deliveries held"
+
+
+def broadcast_due(store: Store, broadcaster: Broadcaster, *, now: datetime) -> list[str]:
+    """Send the alerts whose hold is over and that go to a topic, each once; says how each ended."""
+    alerts, said = DeskAlerts(store), []
+    for alert in alerts.due_broadcasts(now):
+        (article,) = store.articles([alert.article_id])
+        told = replace(article, title=alert.title, summary=alert.body)
+        apps = alerts.apps()
+        try:
+            outcome = broadcaster.send(
+                told,
+                topic=alert.topic,
+                app=apps[0] if apps else "",
+                ttl_s=TTL_S,
+                author=alert.author,
+                enter=partial(_leave, alerts, alert.id),
+            )
+            said.append(f"alert {alert.id} as a broadcast: {outcome.state}")
+        except NewsbellError as error:  # retracted, cancelled this moment, or told before
+            alerts.give_up(alert.id, str(error), now=now)
+            said.append(f"alert {alert.id} was not broadcast: {error}")
+    return said
+
+
+def _leave(alerts: DeskAlerts, alert_id: int, one: NewBroadcast, now: datetime) -> int:
+    return alerts.leave(alert_id, one, now=now)
 
 
 def _deliveries(

@@ -16,6 +16,7 @@ class Duties(Protocol):
     def deliver(self) -> None: ...
     def recover(self) -> None: ...
     def judge(self) -> None: ...
+    def reach(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +37,5 @@ def jobs(duties: Duties, settings: Settings, *, lease_s: float) -> tuple[Job, ..
         Job("deliver", 1.0, duties.deliver),
         Job("recover", 15.0, duties.recover),
         Job("judge", 900.0, duties.judge),
+        Job("reach", 60.0, duties.reach),
     )

@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from types import FrameType
 from typing import Any
 
@@ -16,7 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from data.alerts import CommandRow
 from data.campaigns import Campaigns
-from data.clock import Clock
+from data.clock import Clock, zone_database
 from data.commands import Commands
 from data.errors import Conflict, InvalidInput, NewsbellError
 from data.leases import LEADER, Leases
@@ -25,8 +24,10 @@ from data.settings import Settings
 from data.store import Store
 from recommender.experiments import desk
 from recommender.snapshot import Snapshot
+from scheduler import reach
+from scheduler.broadcast import Broadcaster, Post
 from scheduler.delivery import Deliverer
-from scheduler.desk_alerts import plan_alert
+from scheduler.desk_alerts import broadcast_due, plan_alert
 from scheduler.jobs import Job, jobs
 from scheduler.message import Composer
 from scheduler.planning import Planner
@@ -57,13 +58,15 @@ class Runner:
         self.stopping = threading.Event()
         self.planner = Planner(store, snapshot, dask=settings.dask)
         composer = Composer(read_look(settings.fcm_look))
+        post: Post | None = getattr(sender, "post", None)  # a sender that cannot broadcast sends to each device
+        self.broadcaster = Broadcaster(store, post, clock, read_look(settings.fcm_look)) if post else None
         self.deliverer = Deliverer(store, sender, clock, is_stopping=self._must_stop, composer=composer)
         self.fence: int | None = None
         self._ticks: BackgroundScheduler | None = None
 
     def start(self) -> None:
         """Begin ticking in the background."""
-        log.info("worker %s; zone database tzdata %s", self.holder, version("tzdata"))
+        log.info("worker %s; zone database %s", self.holder, zone_database())
         self.lead()
         # Threads for every job: a long plan must not keep the heartbeat from its tick.
         table = jobs(self, self.settings, lease_s=self.lease_s)
@@ -112,6 +115,9 @@ class Runner:
             return
         for said in self.planner.store.publish_due(self.clock.now()):
             log.info("%s", said)
+        if self.broadcaster:
+            for said in broadcast_due(self.planner.store, self.broadcaster, now=self.clock.now()):
+                log.info("%s", said)
         for command in self.commands.take():
             ok, result = True, ""
             try:
@@ -153,6 +159,14 @@ class Runner:
         for said in desk.look_after(self.planner.store, now=self.clock.now()):
             log.info("%s", said)
 
+    def reach(self) -> None:
+        """Bring the stories that the desk set a reach target for nearer to it."""
+        if self.fence is None:
+            return
+        window_h = self.settings.window_days * 24
+        for said in reach.tick(self.planner.store, self.planner.snapshot, self.clock.now(), window_h=window_h):
+            log.info("%s", said)
+
     def _do(self, command: CommandRow) -> str:
         """pause, resume {campaign}; cancel {campaign} or {plan}; alert {alert}."""
         args: dict[str, Any] = command.args
@@ -167,7 +181,9 @@ class Runner:
             )
             return f"cancelled {stopped}"
         if command.kind == "alert" and "alert" in args:
-            return plan_alert(self.planner.store, int(args["alert"]), now=self.clock.now(), fence=self.fence)
+            number, may_broadcast = int(args["alert"]), self.broadcaster is not None
+            now = self.clock.now()
+            return plan_alert(self.planner.store, number, now=now, fence=self.fence, may_broadcast=may_broadcast)
         raise InvalidInput(
             f"no command {command.kind!r} with {sorted(args)}; there are pause and resume {{campaign}}, "
             "cancel {campaign} or {plan}, alert {alert}"

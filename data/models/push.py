@@ -166,3 +166,5 @@ class Alert(SQLModel, table=True):
     campaign_id: int | None = ref("campaign.id", nullable=True)
     hold_until: datetime | None = moment(nullable=True)
     created_at: datetime = moment()
+    way: str = "deliveries"  # or "broadcast"
+    broadcast_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))  # set as it leaves that way

@@ -54,7 +54,7 @@ class Event(SQLModel, table=True):
     """One thing a reader did with one article. `batch` is commit-ordered: poll `batch > last`."""
 
     __table_args__: ClassVar[Any] = (
-        Index("ix_event_reader_id_at", "reader_id", "at"),
+        Index("ix_event_history", "reader_id", "at", "id", "article_id", "kind", "dwell_s"),  # read without the table
         Index("ix_event_article_id_kind", "article_id", "kind"),
         CheckConstraint("dwell_s is null or dwell_s >= 0", name="dwell_s"),
     )

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from data.clock import instant, micros
 from data.event_lines import EventLine
-from data.store.database import Database, bump
+from data.store.database import Database, bump, give_back
 from data.store.readers import reader_ids
 from data.values import EventResult
 from data.wire import FUTURE_GRACE
@@ -60,6 +60,8 @@ class Append:
         if good:
             readers = reader_ids(self.connection, self.database, {line.reader for line in good}, self.now)
             self._write([self._row(line, readers, articles, number) for line in good], number)
+        if not any(post.fresh for post in made):
+            give_back(self.connection, "event")  # a number without events would make every process forget its readers
         return [post.result() for post in made]
 
     def _good(self, post: Post, articles: dict[str, int]) -> list[EventLine]:

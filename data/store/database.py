@@ -199,6 +199,12 @@ def bump(connection: Connection, name: str, by: int = 1) -> int:
     return int(last) - by + 1
 
 
+def give_back(connection: Connection, name: str) -> None:
+    """Undo a `bump` by one of the same transaction, under which nothing was written: nobody saw the number."""
+    counters = table(Counter)
+    connection.execute(update(counters).where(counters.c.name == name).values(value=counters.c.value - 1))
+
+
 def count(connection: Connection, name: str) -> int:
     """The last number taken from a counter."""
     counters = table(Counter)

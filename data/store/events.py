@@ -63,19 +63,21 @@ class Events(Database):
 
     def events_since(self, batch: int, *, limit: int = 100_000) -> EventBatch:
         """Events with a batch number above `batch`, whole batches only, about `limit` at most."""
-        columns = [EVENTS.c.article_id, EVENTS.c.reader_id, _AT_US, EVENTS.c.kind, EVENTS.c.batch]
-        with self.reading() as connection:
-            upto = connection.execute(
-                select(EVENTS.c.batch).where(EVENTS.c.batch > batch).order_by(EVENTS.c.batch).offset(limit).limit(1)
-            ).scalar()
-            query = select(*columns).where(EVENTS.c.batch > batch).order_by(EVENTS.c.batch, EVENTS.c.id)
-            rows = connection.execute(query if upto is None else query.where(EVENTS.c.batch <= upto)).all()
+        last = self.ask("select batch from event where batch > ? order by batch limit 1 offset ?", (batch, limit))
+        upto = last[0][0] if last else 2**62
+        # By the driver: rows that are objects take five times as long.
+        rows = self.ask(
+            "select article_id, reader_id, at, kind, batch from event "
+            "where batch > ? and batch <= ? order by batch, id",
+            (batch, upto),
+        )
+        article_id, reader_id, at_us, kind, number = zip(*rows, strict=True) if rows else ((), (), (), (), (batch,))
         return EventBatch(
-            last=rows[-1].batch if rows else batch,
-            article_id=np.array([row.article_id for row in rows], np.int64),
-            reader_id=np.array([row.reader_id for row in rows], np.int64),
-            at_us=np.array([row.at_us for row in rows], np.int64),
-            kind=np.array([KIND_NUMBER[row.kind] for row in rows], np.int8),
+            last=number[-1],
+            article_id=np.array(article_id, np.int64),
+            reader_id=np.array(reader_id, np.int64),
+            at_us=np.array(at_us, np.int64),
+            kind=np.array([KIND_NUMBER[one] for one in kind], np.int8),
         )
 
     def event_batch(self) -> int:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select, update
 
 from data.errors import InvalidInput
 from data.models import Article, Story
+from data.store.apart import allow, carry_over, keep_apart
 from data.store.audit import note
 from data.store.database import Database, bump, table
 
@@ -27,6 +28,8 @@ class StoryDesk(Database):
     ) -> int:
         """Take articles out of a story and make them one of their own; returns its number.
 
+        The two stay apart until somebody joins them by hand: no automatic merge makes them one again.
+
         InvalidInput unless some, and not all, of the story's articles are named.
         """
         with self.transaction() as connection:
@@ -38,6 +41,7 @@ class StoryDesk(Database):
             made = self.insert(Story).values(id=free[0], founded_at=now, update_no=0)
             connection.execute(made.on_conflict_do_update(index_elements=["id"], set_={"merged_into": None}))
             _move(connection, wanted, free[0])
+            keep_apart(connection, self.insert, story_id, free[0])
             after = {"articles": wanted, "story": free[0]}
             note(connection, by, "split", f"story {story_id}", after=after, why=reason, now=now)
             return free[0]
@@ -52,6 +56,8 @@ class StoryDesk(Database):
             _move(connection, members, keeper)
             gone = update(STORIES).where((STORIES.c.id == loser) | (STORIES.c.merged_into == loser))
             connection.execute(gone.values(merged_into=keeper))
+            allow(connection, keeper, loser)
+            carry_over(connection, self.insert, loser, keeper)
             after = {"articles": members, "story": keeper}
             note(connection, by, "merged", f"story {loser}", after=after, why=reason, now=now)
         return keeper

@@ -1,30 +1,29 @@
 """The three calls that make nearly all of the load, by the shortest way: bytes in, bytes out, no framework between."""
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import lru_cache, partial
-from hashlib import blake2b
-from time import monotonic
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
-from zlib import Z_DEFAULT_STRATEGY, compressobj
 
 import msgspec
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope
 
+from data.clock import micros
 from data.errors import TooLarge
 from data.event_lines import EventLines, read_each, read_quickly
 from recommender.answers import RelatedList
-from recommender.service import Behind
-from recommender.snapshot import Snapshot
+from recommender.service import Behind, Beneath
+from recommender.slates import whose
 from recommender.web.auth import open_to
 from recommender.web.bodies import LONGEST_LIST, as_list, decoded, query_of
+from recommender.web.for_you_lists import ForYouLists, KeptForYou
 from recommender.web.gate import Given, body_of, segment
+from recommender.web.related_lists import MINUTE_US, Body, KeptRelated, Key, RelatedLists
 from recommender.web.shapes import ForYouQuery, RelatedQuery, identifier
 from recommender.web.site import Site
+from recommender.web.zipped import around, deflated, zipped
 
 JSON = (b"content-type", b"application/json")
 PRIVATE = (b"cache-control", b"private, no-store")
@@ -33,11 +32,9 @@ ASK_AGAIN = (b"cache-control", b"private, no-cache")
 BY_ENCODING = (b"vary", b"Accept-Encoding, Authorization")
 ZIPPED = (b"content-encoding", b"gzip")
 ZIP_FROM = 1_000  # bytes
-FRESH_S = 1.0  # a list of before the last reads is answered this long: popularity is to be felt within two seconds
-SAME_S = 60.0  # a list after which nothing at all changed; it says how many minutes old its articles are
-MOST_LISTS = 10_000
 _encode = msgspec.json.Encoder().encode
 Pairs = tuple[tuple[bytes, bytes], ...]
+LIST: Pairs = (JSON, PRIVATE, BY_ENCODING)
 
 
 class Answer(NamedTuple):
@@ -48,48 +45,12 @@ class Answer(NamedTuple):
     headers: Pairs
 
 
-@dataclass(slots=True)
-class Kept:
-    """A related list as it was answered; compressed when somebody first asks for that."""
-
-    rev: int
-    snapshot: Snapshot
-    made_at: float
-    etag: bytes
-    body: bytes
-    zipped: bytes = b""
-
-
-class RelatedLists:
-    """The related lists answered a moment ago, by article and query: many readers come to the same articles.
-
-    A list is used while no article changed, for FRESH_S once reads were counted or the desk changed something, and for
-    SAME_S at most. Lists for a named reader are not kept.
-    """
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int, str | None], Kept] = OrderedDict()
-
-    def get(self, key: tuple[str, int, str | None], rev: int, snapshot: Snapshot) -> Kept | None:
-        """The list that was kept, if it holds still."""
-        kept = self._kept.get(key)
-        if kept is None or kept.rev != rev:
-            return None
-        return kept if monotonic() - kept.made_at < (SAME_S if kept.snapshot is snapshot else FRESH_S) else None
-
-    def put(self, key: tuple[str, int, str | None], kept: Kept) -> None:
-        """Keep a list; the one kept longest goes where there are too many."""
-        self._kept[key] = kept
-        self._kept.move_to_end(key)
-        if len(self._kept) > MOST_LISTS:
-            self._kept.popitem(last=False)
-
-
 class Hot:
     """Finds and answers the hot calls of one site."""
 
     def __init__(self, site: Site) -> None:
-        self.site, self.lists = site, RelatedLists()
+        self.site = site
+        self.related_lists, self.for_you_lists = RelatedLists(site.service.shelf), ForYouLists(site.service.shelf)
 
     def find(self, scope: Scope) -> "tuple[str, Call, str] | None":
         """The route, the function and the id, as it stands in the path, of a hot call; None: it is another one."""
@@ -110,10 +71,12 @@ class Hot:
     async def for_you(self, scope: Scope, headers: Given, receive: Receive, name: str) -> Answer:  # noqa: ARG002
         """A reader's list."""
         self._check_reading(scope, headers)
-        wanted = _query(ForYouQuery, scope["query_string"])
+        wanted, reader = _query(ForYouQuery, scope["query_string"]), _identifier(name, "reader id")
+        if not (wanted.cursor or wanted.explain or wanted.exclude):
+            return self._for_you(reader, wanted, headers)
         ask = partial(
             self.site.service.for_you,
-            _identifier(name, "reader id"),
+            reader,
             limit=wanted.limit,
             category=wanted.category,
             language=wanted.language,
@@ -127,35 +90,71 @@ class Hot:
             slate = await run_in_threadpool(ask)
         body = _encode(slate)
         if _takes_gzip(headers) and len(body) >= ZIP_FROM:
-            return Answer(200, _zipped(body), (JSON, PRIVATE, BY_ENCODING, ZIPPED))
-        return Answer(200, body, (JSON, PRIVATE, BY_ENCODING))
+            return Answer(200, zipped(body), (*LIST, ZIPPED))
+        return Answer(200, body, LIST)
+
+    def _for_you(self, reader: str, wanted: ForYouQuery, headers: Given) -> Answer:
+        """A first page, from memory where nothing that decides it has changed."""
+        service = self.site.service
+        revision, rev = self.site.store.reader_revision(reader)  # before anything else: what is kept is never newer
+        snapshot, now_us = service.snapshot, micros(self.site.clock.now())
+        name = reader if revision.is_known or snapshot.trials.running else ""
+        key = (name, wanted.limit, wanted.category, wanted.language)
+        kept = self.for_you_lists.get(key, revision, rev, snapshot, now_us)
+        self.site.metrics.cached("for_you", hit=kept is not None)
+        if kept is None:
+            page = service.for_you_page(reader, limit=wanted.limit, category=wanted.category, language=wanted.language)
+            items, served_id, after = _encode(page.slate.items), page.slate.served_id, page.slate.next
+            kept = KeptForYou(page.again, items, revision, rev)
+            if service.snapshot is snapshot and not page.is_drafted:
+                self.for_you_lists.put(key, kept, snapshot, now_us)
+        else:
+            owner = whose(reader, wanted.category, wanted.language)
+            served_id, after = service.serve_again(kept.again, owner)
+        head = b'{"served_id":"%b","items":' % served_id.encode()
+        tail = b',"next":"%b"}' % after.encode() if after else b',"next":null}'
+        if _takes_gzip(headers) and len(kept.items) >= ZIP_FROM:
+            kept.blocks = kept.blocks or deflated(kept.items)
+            return Answer(200, around(head, kept.items, kept.blocks, tail), (*LIST, ZIPPED))
+        return Answer(200, b"".join((head, kept.items, tail)), LIST)
 
     async def related(self, scope: Scope, headers: Given, receive: Receive, name: str) -> Answer:  # noqa: ARG002
         """What to read after an article; 304 where the caller holds the same list."""
         self._check_reading(scope, headers)
         wanted = _query(RelatedQuery, scope["query_string"])
         key = (_identifier(name, "article id"), wanted.limit, wanted.language)
-        rev = self.site.store.article_rev()
-        snapshot = self.site.service.snapshot
-        kept = None if wanted.reader else self.lists.get(key, rev, snapshot)
-        if wanted.reader is None:
-            self.site.metrics.cached("related", hit=kept is not None)
-        if kept is None:
-            kept = _kept(rev, snapshot, await self._related(key, wanted.reader))
-            if wanted.reader is None:
-                self.lists.put(key, kept)
+        kept = await self._of_reader(key, wanted.reader) if wanted.reader else await self._beside(key)
         told: Pairs = (JSON, ASK_AGAIN, BY_ENCODING, (b"etag", kept.etag))
         held = headers.get(b"if-none-match")
         if held and (held == "*" or kept.etag[2:].decode() in held):
             return Answer(304, b"", told[1:])
         if _takes_gzip(headers) and len(kept.body) >= ZIP_FROM:
-            kept.zipped = kept.zipped or _zipped(kept.body)
+            kept.zipped = kept.zipped or zipped(kept.body)
             return Answer(200, kept.zipped, (*told, ZIPPED))
         return Answer(200, kept.body, told)
 
-    async def _related(self, key: tuple[str, int, str | None], reader: str | None) -> RelatedList:
+    async def _beside(self, key: Key) -> "KeptRelated | Body":
+        """The list that everybody gets, from memory where nothing that decides it has changed."""
+        service, lists = self.site.service, self.related_lists
+        rev = self.site.store.article_rev()  # before anything else: what is kept is never newer
+        snapshot, now_us = service.snapshot, micros(self.site.clock.now())
+        kept = lists.get(key, rev, snapshot, now_us)
+        self.site.metrics.cached("related", hit=kept is not None)
+        if kept is None:
+            listed, made = await self._related(key, None)
+            body = Body.of(listed)
+            return lists.put(key, made, body, rev, snapshot, now_us) if service.snapshot is snapshot else body
+        if kept.minute != now_us // MINUTE_US:
+            kept.tell(Body.of(service.related_again(kept.made, now_us)), now_us)
+        return kept
+
+    async def _of_reader(self, key: Key, reader: str) -> "Body":
+        listed, _ = await self._related(key, reader)
+        return Body.of(listed)
+
+    async def _related(self, key: Key, reader: str | None) -> tuple[RelatedList, Beneath]:
         article, limit, language = key
-        ask = partial(self.site.service.related, article, limit=limit, reader=reader, language=language)
+        ask = partial(self.site.service.related_page, article, limit=limit, reader=reader, language=language)
         try:
             return ask(wait=False)
         except Behind:
@@ -193,13 +192,6 @@ def _answer(status: int, value: Any) -> Answer:
     return Answer(status, _encode(value), (JSON, PRIVATE))
 
 
-def _kept(rev: int, snapshot: Snapshot, served: RelatedList) -> Kept:
-    body = _encode(served)
-    # The same list under another served_id is the same to a reader: the tag is of what is shown.
-    tag = blake2b(_encode((served.fallback, served.items)), digest_size=12).hexdigest()
-    return Kept(rev, snapshot, monotonic(), f'W/"{tag}"'.encode(), body)
-
-
 @lru_cache(maxsize=16_384)
 def _identifier(name: str, where: str) -> str:
     return identifier(segment(name), where)
@@ -221,9 +213,3 @@ def _read(shape: type[BaseModel], query_string: bytes) -> BaseModel:
 
 def _takes_gzip(headers: Given) -> bool:
     return "gzip" in headers.get(b"accept-encoding")
-
-
-def _zipped(body: bytes) -> bytes:
-    """The quickest gzip: an answer is read once."""
-    packer = compressobj(1, wbits=31, strategy=Z_DEFAULT_STRATEGY)
-    return packer.compress(body) + packer.flush()

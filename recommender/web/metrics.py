@@ -30,7 +30,9 @@ class Metrics(Observer):
         self._lists = self._counter("for_you_lists", "For-you lists by what is known of the reader", "reader")
         self._cache = self._counter("cache", "Answers looked for in a cache", "cache", "result")
         self._hits = {
-            ("related", hit): self._cache.labels("related", "hit" if hit else "miss") for hit in (True, False)
+            (cache, hit): self._cache.labels(cache, "hit" if hit else "miss")
+            for cache in ("related", "for_you")
+            for hit in (True, False)
         }
         self._lag = self._histogram("visible_seconds", "From receipt until it counts in answers", LAG_S, "what")
         self._group = self._histogram("commit_events", "Events of one transaction", MANY)

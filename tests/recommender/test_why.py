@@ -7,12 +7,13 @@ import pytest
 
 from recommender.signals import SIGNALS, story_size
 from recommender.snapshot import WEIGHTS
-from recommender.why import Facts, Near, _sources, parts_of, related_sentence, sentence
+from recommender.why import Facts, Near, parts_of, related_sentence, sentence, sources_of
 
 
 def facts(**given: Any) -> Facts:
     reads = given.pop("reads", 0)
-    values = dict.fromkeys(SIGNALS, 0.0) | given.pop("values", {})
+    named = dict.fromkeys(SIGNALS, 0.0) | given.pop("values", {})
+    values = [named[one] for one in SIGNALS]
     near = Near(np.arange(reads), np.full(reads, 0.4, np.float32))
     return Facts(**{"near": near, "age_h": 2.2, "sources": 1, "values": values, "weights": WEIGHTS["for_you"]} | given)
 
@@ -63,4 +64,4 @@ def test_the_parts_are_value_times_weight() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8, 20])
 def test_the_number_of_outlets_comes_back_out_of_its_signal(count: int) -> None:
-    assert _sources(float(story_size([count])[0])) == count
+    assert sources_of(float(story_size([count])[0])) == count

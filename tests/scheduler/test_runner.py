@@ -53,7 +53,7 @@ def a_morning(newsroom: "Newsroom") -> FixedClock:
 
 
 def tick(worker: Runner) -> None:
-    for duty in (worker.lead, worker.obey, worker.plan, worker.deliver, worker.recover):
+    for duty in (worker.lead, worker.obey, worker.plan, worker.deliver, worker.recover, worker.reach):
         duty()
 
 
@@ -115,7 +115,7 @@ def test_people_pause_resume_and_cancel(newsroom: "Newsroom") -> None:
 
 def test_only_ticks_live_in_the_scheduler() -> None:
     class Idle:
-        lead = obey = plan = deliver = recover = judge = staticmethod(lambda: None)
+        lead = obey = plan = deliver = recover = judge = reach = staticmethod(lambda: None)
 
     made = jobs(Idle(), load_settings(tick_s=30), lease_s=15)
     assert [(job.name, job.every_s) for job in made] == [
@@ -125,6 +125,7 @@ def test_only_ticks_live_in_the_scheduler() -> None:
         ("deliver", 1.0),
         ("recover", 15.0),
         ("judge", 900.0),
+        ("reach", 60.0),
     ]
 
 

@@ -6,7 +6,7 @@ from alembic import op
 from data.columns import BigKey, Json, UtcTime
 
 revision = "0006"
-down_revision = "0001"
+down_revision = "0003"
 
 
 def upgrade() -> None:

@@ -8,6 +8,8 @@ from recommender.web.console import (
     personas,
     push,
     ranking,
+    reach,
+    replay,
     rules,
     signin,
     stories,
@@ -15,6 +17,5 @@ from recommender.web.console import (
     why,
 )
 
-ROUTERS = tuple(
-    one.router for one in (signin, now, stories, ranking, compose, push, rules, why, personas, history, compare, system)
-)
+PAGES = (signin, now, stories, reach, ranking, compose, push, rules, why, personas, history, compare, replay, system)
+ROUTERS = tuple(one.router for one in PAGES)

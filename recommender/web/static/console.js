@@ -72,6 +72,18 @@ for (const form of document.querySelectorAll("form[data-auto]")) {
   });
 }
 
+for (const one of document.querySelectorAll("[data-again]")) {
+  const ask = async () => {
+    const answer = await fetch(one.dataset.again, { credentials: "same-origin" });
+    if (answer.redirected) { location.reload(); return; }
+    const text = answer.ok ? await answer.text() : "";
+    const busy = one.contains(document.activeElement);
+    if (text && !(busy && text.includes("data-more"))) put(text);
+    if (!answer.ok || text.includes("data-more")) setTimeout(ask, 1000);
+  };
+  setTimeout(ask, 1000);
+}
+
 const spoken = new Set([120, 60, 10]);
 for (const one of document.querySelectorAll("time[data-until]")) {
   const tick = () => {
