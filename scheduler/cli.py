@@ -25,6 +25,7 @@ ROOMS = (
     "recommender.cli",
     "recommender.evaluate.cli",
     "recommender.experiments.cli",
+    "recommender.learned_push.cli",
     "recommender.web.cli",
     "scheduler.push_cli",
     "scheduler.policy_cli",

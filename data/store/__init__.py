@@ -1,5 +1,6 @@
 """Every query: one method = one transaction. Bulk paths hand out arrays and plain values."""
 
+from data.store.alert_log import AlertLog
 from data.store.apart import Apart
 from data.store.articles import Articles
 from data.store.audit import Audit
@@ -27,6 +28,7 @@ from data.store.story_desk import StoryDesk
 class Store(
     Articles, Stories, Readers, ReaderStates, Events, ServedPages, Privacy, Bulk, Desk, Drafts, Personas, StoryDesk,
     Apart, ReachTargets, Replays, Pulse, Feeds, Keys, People, Sessions, Audit, Experiments,
+    AlertLog,
 ):  # fmt: skip
     """Newsbell's memory, on SQLite or PostgreSQL. Open with `Store.open(url)`."""
 

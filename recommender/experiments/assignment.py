@@ -1,7 +1,10 @@
 """Who gets which version: a salted hash of the reader, stable on every process and machine."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +17,12 @@ _SCALE = 2.0**64
 
 def point(salt: str, reader: str) -> float:
     """Where a reader falls in [0, 1) under a salt: even over readers, independent between salts."""
-    digest = blake2b(reader.encode(), digest_size=8, key=blake2b(salt.encode(), digest_size=32).digest()).digest()
-    return int.from_bytes(digest, "big") / _SCALE
+    return int.from_bytes(blake2b(reader.encode(), digest_size=8, key=_key(salt)).digest(), "big") / _SCALE
+
+
+@lru_cache(maxsize=256)
+def _key(salt: str) -> bytes:
+    return blake2b(salt.encode(), digest_size=32).digest()
 
 
 def bucket(layer: str, reader: str) -> int:
@@ -28,8 +35,7 @@ def arm(salt: str, reader: str, shares: Sequence[float]) -> int:
 
     The salt is the experiment's own, so that who was together in one experiment is not in the next.
     """
-    edges = np.cumsum(shares)
-    return min(int(np.searchsorted(edges, point(salt, reader), side="right")), len(shares) - 1)
+    return min(bisect_right(list(accumulate(shares)), point(salt, reader)), len(shares) - 1)
 
 
 def free_buckets(taken: Iterable[tuple[int, int]], wanted: int) -> int:

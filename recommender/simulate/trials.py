@@ -9,7 +9,7 @@ import numpy.typing as npt
 from recommender.experiments.compare import Path, preference_path, ratio_path
 from recommender.experiments.interleave import FIRST, SECOND, team_draft
 from recommender.experiments.judge import Finding, judge
-from recommender.simulate.slates import World, clicks, ranked, requests
+from recommender.simulate.slates import World, clicks, liking, looked_at, ranked, requests
 from recommender.simulate.traffic import Habits, traffic
 
 Doubles = npt.NDArray[np.float64]
@@ -43,6 +43,16 @@ class Contest:
         opens, lists = self._by_day(who, at_h, opened), self._by_day(who, at_h, np.ones(len(who)))
         known = lists.sum(axis=1) > 0
         return Counts(opens[known], lists[known], arm[known])
+
+    def effect(self, readers: int, random: np.random.Generator) -> float:
+        """The true relative change of opens by list, second against first: expected opens of the same requests."""
+        who, at_h = self._visits(readers, random)
+        asked = requests(self.world, who, at_h, random)
+        expected = []
+        for weights in (self.first, self.second):
+            chosen = ranked(asked, weights, PLACES)
+            expected.append(float((liking(self.world, asked, chosen) @ looked_at(self.world, PLACES)).sum()))
+        return expected[1] / expected[0] - 1.0
 
     def interleaved(self, readers: int, random: np.random.Generator) -> "Counts":
         """Opens credited to the first and to the second weighting, of readers who all get interleaved lists."""

@@ -65,6 +65,15 @@ def test_interleaving_tells_two_weightings_apart_with_readers_that_a_split_canno
     assert not judge(contest.split(400, random).ratio, contest.days).is_beyond_chance
 
 
+def test_the_true_effect_is_what_many_splits_show_on_average(world: World) -> None:
+    contest, random = Contest(world, (0.0, 0.0, 0.0, 1.0), FITTED), np.random.default_rng(5)
+    true = contest.effect(world.readers, random)
+    path = contest.split(world.readers, random).ratio
+    assert abs(path.effect[-1] - np.log1p(true)) < 4 * path.error[-1]
+    assert true > 0.2
+    assert Contest(world, HAND, HAND).effect(200, random) == 0
+
+
 def test_interleaving_a_version_with_itself_prefers_neither(world: World) -> None:
     counts = Contest(world, HAND, HAND).interleaved(300, np.random.default_rng(4))
     assert counts.above.sum() == counts.below.sum() == 0  # both want every place: nobody gets credit
