@@ -1,7 +1,7 @@
 """The story ledger: what readers were told, when and by which kind of campaign. One for push, for-you and related.
 
 Plans and claims ask it the same questions. Lists need no second one: an alert that was opened is an event of its
-reader, so for-you and related leave its story out as they do with any other that was read.
+reader, so for-you leaves its story out, and related the article, as they do with any other that was read.
 """
 
 from collections.abc import Collection, Iterable, Sequence
