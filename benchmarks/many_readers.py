@@ -201,12 +201,11 @@ def plan(store: Store, seed: int) -> dict[str, Any]:
     watch = Stopwatch()
     watch.watch(store, "_column_page", "readers")
     watch.watch(store, "history_columns", "histories")
-    for name in ("devices_of", "device_columns"):
-        if hasattr(store, name):
-            watch.watch(store, name, "devices")
-    watch.watch(planner.outbox, "told", "told before, planned before")
+    watch.watch(planner, "_devices", "devices")
+    watch.watch(planner.ledger, "told", "told before, planned before")
+    watch.watch(planner.ledger, "tally", "told before, planned before")
     watch.watch(planner.outbox, "planned", "told before, planned before")
-    watch.watch(planner.outbox, "add", "write")
+    watch.watch(planner, "_write", "write")
     watch.watch(planning, "judge", "judge")
     before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     wall, cpu = time.perf_counter(), time.process_time()
