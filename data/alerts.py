@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+import msgspec
 import numpy as np
 
 from data.values import IntArray
@@ -124,8 +125,7 @@ class PlanRow:
     readers_done: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(msgspec.Struct, frozen=True, gc=False):
     """A delivery at the moment of sending, with all that can have changed since it was planned."""
 
     id: int

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Protocol
 
@@ -21,10 +22,11 @@ from recommender.push_policy import Policy
 from recommender.push_time import quiet_now
 
 __all__ = ["IS_AWAY", "IS_READ", "READ_KINDS", "Block", "Candidates", "Choice", "Mask", "Policy", "Verdict", "Verdicts"]
-__all__ += ["is_holdout", "plan"]
+__all__ += ["is_held_out", "is_holdout", "plan"]
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 DAY_US = 86_400_000_000
+_HOLDOUT = blake2b(digest_size=8, person=b"holdout")
 # Whoever did one of these knows the story, or does not want it.
 READ_KINDS = ("open", "read", "finish", "share", "save", "push_open", "hide", "less_like_this")
 IS_READ, IS_AWAY = (np.isin(EVENT_KINDS, one) for one in (READ_KINDS, ("hide", "less_like_this")))  # by kind of event
@@ -135,12 +137,21 @@ def is_holdout(keys: Sequence[str], share: float) -> Mask:
         return np.zeros(len(keys), bool)
     if share >= 1:
         return np.ones(len(keys), bool)
-    limit = math.ceil(share * 2**64).to_bytes(8)  # bytes compare as the number they write
-    empty = blake2b(digest_size=8, person=b"holdout")
-    return np.array([_digest(empty, key) < limit for key in keys], bool)
+    limit = _limit(share)
+    return np.array([_digest(key) < limit for key in keys], bool)
 
 
-def _digest(begun: "blake2b", key: str) -> bytes:
-    made = begun.copy()
+def is_held_out(key: str, share: float) -> bool:
+    """The same of one reader."""
+    return share > 0 and (share >= 1 or _digest(key) < _limit(share))
+
+
+@lru_cache(maxsize=64)
+def _limit(share: float) -> bytes:
+    return math.ceil(share * 2**64).to_bytes(8)  # bytes compare as the number they write
+
+
+def _digest(key: str) -> bytes:
+    made = _HOLDOUT.copy()
     made.update(key.encode())
     return made.digest()

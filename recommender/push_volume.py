@@ -4,6 +4,9 @@ The same checks twice: over columns for a plan, one delivery at a time for the l
 later count as those that went out: then no 24 hours anywhere hold more than the cap, in whatever order campaigns plan.
 """
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,33 +68,45 @@ def volume_reason(due: Due, now_us: int, policy: Policy) -> str | None:
         return "stop_loss"
     if _is_over_cap(due, now_us, policy):
         return "daily_cap"
-    gap_us = policy.min_gap_s * 1_000_000
-    near = any(now_us - at_us < gap_us for at_us in due.alerts_us)
-    if near or sum(now_us - at_us < HOUR_US for at_us in due.alerts_us) >= policy.hourly_cap:
+    if _is_too_soon(due.alerts_us, now_us, policy):
         return "too_soon"
     return "weekly_budget" if _is_over_budget(due, now_us, policy) else None
 
 
 def _is_stopped(due: Due, now_us: int, policy: Policy) -> bool:
-    is_recent = now_us - due.newest_us < policy.stop_days * DAY_US
-    return 0 < policy.stop_after <= due.unopened and is_recent
+    return 0 < policy.stop_after <= due.unopened and now_us - due.newest_us < policy.stop_days * DAY_US
 
 
 def _is_over_cap(due: Due, now_us: int, policy: Policy) -> bool:
-    groups = (*due.groups, *(0,) * (len(due.alerts_us) - len(due.groups)))
-    near = [group for at_us, group in zip(due.alerts_us, groups, strict=True) if now_us - at_us < DAY_US]
-    cap = min(due.daily_cap, policy.daily_cap)
+    cap = due.daily_cap if due.daily_cap < policy.daily_cap else policy.daily_cap
     if now_us - due.reader_since_us < policy.first_days * DAY_US:
         cap = min(cap, policy.first_cap)
+    if not due.alerts_us:  # nearly everybody
+        return cap <= 0 or policy.group_cap <= 0
+    groups = (*due.groups, *(0,) * (len(due.alerts_us) - len(due.groups)))
+    near = [group for at_us, group in zip(due.alerts_us, groups, strict=True) if now_us - at_us < DAY_US]
     return len(near) >= cap or near.count(policy.group) >= policy.group_cap
+
+
+def _is_too_soon(alerts_us: Sequence[int], now_us: int, policy: Policy) -> bool:
+    if not alerts_us:
+        return policy.hourly_cap <= 0
+    newest_us = max(alerts_us)
+    hour = sum(now_us - at_us < HOUR_US for at_us in alerts_us)
+    return now_us - newest_us < policy.min_gap_s * 1_000_000 or hour >= policy.hourly_cap
 
 
 def _is_over_budget(due: Due, now_us: int, policy: Policy) -> bool:
     if policy.weekly_budget <= 0:
         return False
-    weekday = instant(now_us).astimezone(zone(due.zone)).weekday()
     left = max(policy.weekly_budget - due.other_days, 0)
-    return due.today >= -(-left // (7 - weekday))
+    return due.today >= -(-left // (7 - _weekday(now_us, due.zone)))
+
+
+@lru_cache(maxsize=4_096)
+def _weekday(now_us: int, zone_name: str) -> int:
+    """0 Monday; the same for all deliveries of a claim in one zone."""
+    return instant(now_us).astimezone(zone(zone_name)).weekday()
 
 
 def is_told(due: Due, now_us: int, policy: Policy) -> bool:

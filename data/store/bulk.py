@@ -1,6 +1,7 @@
 """Readers and their histories as arrays, straight from the driver: what a plan for everybody reads."""
 
 import json
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -30,19 +31,14 @@ _OPENS = (
     " WHERE e.kind IN {kinds} AND e.at > {since} GROUP BY 1, 2 ORDER BY 1, 2"
 )
 _AS_BYTES = (
-    "copy (select reader_id, article_id, at, ({kinds})::smallint, coalesce(dwell_s, 'nan')::float4 {events}"
-    " order by reader_id, at, id) to stdout (format binary)"
+    "copy (select reader_id, array_agg(at), array_agg(article_id * 32 + {kinds}),"
+    " array_agg(coalesce(dwell_s, 'nan')::float4) from (select * {events} order by reader_id, at, id) event"
+    " group by reader_id) to stdout (format binary)"
 )
-_HEADER_BYTES = 19  # signature, flags, length of the extension, which is empty
-# Every field of a row comes after its length; every row after their number.
-_WIRE = np.dtype(
-    [("fields", ">i2")]
-    + [
-        pair
-        for name, form in (("reader", ">i8"), ("article", ">i8"), ("at", ">i8"), ("kind", ">i2"), ("dwell", ">f4"))
-        for pair in ((f"{name}_bytes", ">i4"), (name, form))
-    ]
-)
+_HEADER_BYTES = 19  # of COPY: signature, flags, length of the extension, which is empty
+_LONGS, _SHORTS = (np.dtype([("bytes", ">i4"), ("value", form)]) for form in (">i8", ">f4"))  # elements of an array
+_ROW = struct.Struct(">h4xq16xi")  # fields, reader's number, number of elements of the first array
+_ARRAY_BYTES = 24  # before the elements of an array: length, dimensions, flags, type, number of elements, first index
 _EVENTS_AT_ONCE = 2_000  # readers in one query
 _CROWD_SHARE = 0.5  # readers wanted among their neighbours by number: from here on all are read
 
@@ -53,13 +49,9 @@ class Bulk(Database):
     def reader_column_pages(self, zones: Iterable[str], *, size: int) -> Iterator[ReaderColumns]:
         """The readers of these zones, `size` at a time by number; each page is its own short transaction."""
         last, wanted = 0, sorted(zones)
-        fields = ", ".join([_PLAIN, *CHOICES])
-        while wanted:
-            rows = self._rows(_READERS, fields=fields, last=last, zones=wanted, size=size)
-            if not rows:
-                return
-            yield _reader_columns(rows)
-            last = rows[-1][0]
+        while wanted and (page := self._column_page(last, wanted, size)) is not None:
+            yield page
+            last = int(page.id[-1])
 
     def history_columns(self, reader_ids: IntArray, *, limit: int = 200, until: datetime | None = None) -> Histories:
         """The newest `limit` events of each reader but impressions, newest first; readers in the order asked.
@@ -90,6 +82,11 @@ class Bulk(Database):
                 return _from_bytes(connection, _AS_BYTES.format(kinds=_KINDS, events=events))
             query = _AS_TEXT.format(kinds=_KINDS, events=events)
             return _from_text(connection.exec_driver_sql(query).cursor.fetchall())
+
+    def _column_page(self, last: int, zones: list[str], size: int) -> ReaderColumns | None:
+        fields = ", ".join([_PLAIN, *CHOICES])
+        rows = self._rows(_READERS, fields=fields, last=last, zones=zones, size=size)
+        return _reader_columns(rows) if rows else None
 
     def opens_by_hour(self, *, since: datetime, kinds: Sequence[str]) -> list[tuple[str, int, int]]:
         """(zone of the reader, hours since 1970, how many) of everybody's events of these kinds since then.
@@ -161,24 +158,40 @@ def _from_text(rows: Sequence[Any]) -> list[NDArray[Any]]:
         return _no_events()
     readers, counts, *texts = zip(*rows, strict=True)
     at_us, packed = (np.fromstring(",".join(one), np.int64, sep=",") for one in texts[:2])
-    dwell_s = np.fromstring(",".join(texts[2]), np.float64, sep=",").astype(np.float32)
-    reader = np.repeat(np.array(readers, np.int64), np.array(counts, np.int64))
-    events = [reader, packed >> 5, at_us, (packed & 31).astype(np.int8), dwell_s]
-    # SQLite walks the index, but only promises groups: should it ever take another way, put them in order.
-    if (np.diff(at_us)[np.diff(reader) == 0] < 0).any():
-        order = np.lexsort((at_us, reader))
-        events = [one[order] for one in events]
-    return events
+    return _events(readers, counts, at_us, packed, np.fromstring(",".join(texts[2]), np.float64, sep=","))
 
 
 def _from_bytes(connection: Connection, query: str) -> list[NDArray[Any]]:
-    """Of PostgreSQL: rows of fixed width in the binary form of COPY."""
+    """Of PostgreSQL: one row a reader in the binary form of COPY, three arrays in it."""
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(query) as copy:
-        told = b"".join(copy)
-    table = np.frombuffer(told, _WIRE, count=(len(told) - _HEADER_BYTES - 2) // _WIRE.itemsize, offset=_HEADER_BYTES)
-    names = (("reader", np.int64), ("article", np.int64), ("at", np.int64), ("kind", np.int8), ("dwell", np.float32))
-    return [table[name].astype(kind) for name, kind in names]
+        told = b"".join([*copy, bytes(_ROW.size)])  # the trailer is shorter than a row
+    arrays: tuple[list[NDArray[Any]], ...] = ([], [], [])
+    readers, counts, place = [], [], _HEADER_BYTES
+    while (row := _ROW.unpack_from(told, place))[0] > 0:  # the trailer has -1
+        readers.append(row[1])
+        counts.append(row[2])
+        place += 14
+        for one, form in zip(arrays, (_LONGS, _LONGS, _SHORTS), strict=True):
+            one.append(np.frombuffer(told, form, row[2], place + _ARRAY_BYTES)["value"])
+            place += _ARRAY_BYTES + row[2] * form.itemsize
+    if not readers:
+        return _no_events()
+    at_us, packed, dwell_s = (np.concatenate(one) for one in arrays)
+    return _events(readers, counts, at_us.astype(np.int64), packed.astype(np.int64), dwell_s)
+
+
+def _events(
+    readers: Sequence[int], counts: Sequence[int], at_us: IntArray, packed: IntArray, dwell_s: NDArray[Any]
+) -> list[NDArray[Any]]:
+    """Reader, article, instant, kind and dwell."""
+    reader = np.repeat(np.array(readers, np.int64), np.array(counts, np.int64))
+    events = [reader, packed >> 5, at_us, (packed & 31).astype(np.int8), dwell_s.astype(np.float32)]
+    # Both walk the index in its order, and promise nothing: should one ever take another way, put them in order.
+    if (np.diff(reader) < 0).any() or (np.diff(at_us)[np.diff(reader) == 0] < 0).any():
+        order = np.lexsort((at_us, reader))
+        events = [one[order] for one in events]
+    return events
 
 
 def _histories(wanted: IntArray, events: Sequence[NDArray[Any]], limit: int) -> Histories:
