@@ -26,6 +26,7 @@ ROOMS = (
     "recommender.evaluate.cli",
     "recommender.web.cli",
     "scheduler.push_cli",
+    "scheduler.policy_cli",
     "scheduler.broadcast_cli",
     "scheduler.fake_fcm_cli",
     "scheduler.demo",
