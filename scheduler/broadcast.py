@@ -11,6 +11,7 @@ from data.clock import Clock
 from data.errors import InvalidInput
 from data.store import Store
 from data.values import ArticleRow
+from recommender.policies import in_force
 from scheduler.template import Content, Look, build, label
 
 EVERYONE = "everyone"
@@ -41,7 +42,9 @@ class Broadcaster:
         story = article.story_id or -article.id
         update_no = self._update_no(article)
         ledger = Broadcasts(self.store)
-        number = ledger.begin(NewBroadcast(key, app, name, topic, article.id, story, update_no, author), now=now)
+        window_h = in_force(self.store).limits.told_window_h
+        told = NewBroadcast(key, app, name, topic, article.id, story, update_no, author)
+        number = ledger.begin(told, now=now, window_h=window_h)
         outcome = self.post(app, body)
         ledger.settle(number, outcome)
         return outcome
