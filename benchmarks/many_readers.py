@@ -35,7 +35,10 @@ NOT_READ = ("ix_event_article_id_kind", "ix_event_at", "ix_event_batch")  # inde
 SAMPLES = 100_003  # of Zipf's law; a prime, so that the samples meet every reader differently
 PEERS = 10_000
 CAMPAIGN = CampaignRow(
-    0, "evening", "Evening", local_times=("18:25",), policy={"holdout_share": 0.02, "max_candidates": CANDIDATES}
+    *(0, "evening", "Evening"),
+    local_times=("18:25",),
+    freshness_h=48.0,  # one a story: the 4,000 articles of two days are more than enough candidates
+    policy={"holdout_share": 0.02, "max_candidates": CANDIDATES},
 )
 
 

@@ -82,7 +82,7 @@ def large_report(name: str, readers: int, plan: dict[str, Any], peer: dict[str, 
     }
     facts |= {f"ended {verdict}": number for verdict, number in plan["funnel"].items()}
     return Steps(
-        f"plan_store_large_{name}",
+        f"plan_store_{readers}_{name}",
         f"{readers:,} readers of {READS} reads each by Zipf's law over {many_readers.ARTICLES:,} articles: read, judged"
         " and written to the outbox.",
         facts,
