@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help="a million articles too: half an hour and 12 GB")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that everything runs")
     parser.add_argument("--articles", type=int, help="http: size of the archive instead of 200,000")
+    parser.add_argument("--kept", type=Path, help="http: a folder that keeps newsroom and index for the next run")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, or_, select, update
@@ -16,6 +16,7 @@ from data.store.database import chunks, table
 
 BROADCASTS, ARTICLES, READERS = table(Broadcast), table(Article), table(Reader)
 TOLD = ("sending", "sent", "unknown")
+WINDOW_H = 48.0  # a story is told again after this
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Said:
     update_no: int
     sent_at: datetime
     reader_topic: str | None
+    told_no: int = 0
 
     def reaches(self, followed: Collection[str]) -> bool:
         """Whether a reader who follows these topics was among them."""
@@ -52,10 +54,11 @@ class Broadcasts:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def begin(self, one: NewBroadcast, *, now: datetime) -> int:  # -> sending
-        """Write it down; Conflict if this topic was told of the story in its present state, or may have been."""
+    def begin(self, one: NewBroadcast, *, now: datetime, window_h: float = WINDOW_H) -> int:  # -> sending
+        """Write it down; Conflict if this topic was told of the story in its present state within `window_h`, or may
+        have been."""
         with self.store.transaction() as connection:
-            return enter(connection, self.store, one, now)
+            return enter(connection, self.store, one, now, window_h=window_h)
 
     def settle(self, number: int, outcome: Outcome) -> None:  # sending -> sent | failed | unknown
         """Write how it ended. What certainly did not leave is `failed`, and may be tried again."""
@@ -79,10 +82,13 @@ class Broadcasts:
             return [dict(row._mapping) for row in rows]
 
 
-def enter(connection: Connection, store: Store, one: NewBroadcast, now: datetime) -> int:  # -> sending
+def enter(
+    connection: Connection, store: Store, one: NewBroadcast, now: datetime, *, window_h: float = WINDOW_H
+) -> int:  # -> sending
     """Write a broadcast down inside the caller's transaction; Conflict as `Broadcasts.begin` says."""
     row = {name: getattr(one, name) for name in NewBroadcast.__dataclass_fields__}
-    made = store.insert(Broadcast).values(**row, state="sending", reason="", sent_at=now)
+    told_no = _times_told(connection, one, now - timedelta(hours=window_h))
+    made = store.insert(Broadcast).values(**row, told_no=told_no, state="sending", reason="", sent_at=now)
     found = connection.execute(made.on_conflict_do_nothing().returning(BROADCASTS.c.id)).scalar()
     if found is None:
         raise Conflict(
@@ -94,11 +100,25 @@ def enter(connection: Connection, store: Store, one: NewBroadcast, now: datetime
 def said(connection: Connection, *, since: datetime, stories: Iterable[int]) -> list[Said]:
     """What was said to topics since `since`, and whatever was ever said of these stories: few rows, usually none."""
     story = func.coalesce(ARTICLES.c.story_id, -ARTICLES.c.id)
-    columns = (story.label("story"), BROADCASTS.c.update_no, BROADCASTS.c.sent_at, BROADCASTS.c.reader_topic)
+    columns = (
+        story.label("story"),
+        BROADCASTS.c.update_no,
+        BROADCASTS.c.sent_at,
+        BROADCASTS.c.reader_topic,
+        BROADCASTS.c.told_no,
+    )
     wanted = or_(BROADCASTS.c.sent_at > since, story.in_(list(stories)))
     joined = BROADCASTS.join(ARTICLES, ARTICLES.c.id == BROADCASTS.c.article_id)
     rows = connection.execute(select(*columns).select_from(joined).where(BROADCASTS.c.state.in_(TOLD), wanted))
     return [Said(*row) for row in rows]
+
+
+def _times_told(connection: Connection, one: NewBroadcast, since: datetime) -> int:
+    """How often the topic was told of this before; the last number itself, which the key refuses, if since `since`."""
+    b = BROADCASTS.c
+    same = (b.topic == one.topic, b.story_id == one.story_id, b.update_no == one.update_no, b.state.in_(TOLD))
+    last = connection.execute(select(b.told_no, b.sent_at).where(*same).order_by(b.told_no.desc()).limit(1)).first()
+    return 0 if last is None else int(last.told_no) + (last.sent_at <= since)
 
 
 def followed(connection: Connection, reader_ids: Sequence[int]) -> dict[int, frozenset[str]]:

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     allow_private_addresses: bool = Field(False, description="Fetch feeds from private and loopback addresses too")
     zone: str = Field("UTC", description="The newsroom's time zone, in which the console shows times")
     tick_s: float = Field(30.0, ge=1, le=900, description="How often the scheduler looks for due campaigns")
+    served_days: float = Field(
+        90.0, ge=1, le=3650, description="How long the log of served lists is kept; learning reads it"
+    )
     dask: str | None = Field(None, description="Dask scheduler address for ranking many readers")
 
     @field_validator("index_dir", mode="before")

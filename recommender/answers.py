@@ -16,7 +16,7 @@ from recommender.signals import HOUR_US, SIGNALS
 from recommender.snapshot import ReaderView, Snapshot
 from recommender.why import facts_of_some, nearest_reads, related_sentence, sentence, sources_of
 
-MOST_TOLD = 0.9999  # of the story size signal: above it the number of outlets cannot be read from it
+MOST_TOLD = 0.999997  # of the story size signal: above it the number of outlets cannot be read from it
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.values import FloatArray
-from recommender import rules
+from recommender import catch_up, rules
 from recommender.admission import Admission
 from recommender.index import ArticleIndex, Rows
 from recommender.mmr import Alike
@@ -16,7 +16,7 @@ from recommender.profile import Profiles
 from recommender.ranking import Candidates, Likeness, Options, Placement, Query, Result, rank, score
 from recommender.rules import Judge, Judged
 from recommender.signals import HOUR_US
-from recommender.snapshot import ReaderView, Snapshot, spoken
+from recommender.snapshot import NOBODY, ReaderView, Snapshot, spoken
 from recommender.window import Places, Window
 from recommender.windowed import Windowed
 
@@ -33,6 +33,8 @@ class Ask:
     language: str | None = None  # only this one; None: the reader's own first
     exclude: Sequence[int] = ()  # ids
     window_h: float = 240.0
+    since_us: int | None = None  # what came out after this is as fresh as can be: `catch_up`
+    unseen_first: bool = False  # and stands before everything else
 
     @property
     def places(self) -> int:
@@ -50,6 +52,7 @@ class Ranked:
     profiles: Profiles
     options: Options
     window: Window | None = None  # that the candidates were taken from, if any
+    missed_us: int | None = None  # what came out after this while the reader was away stands first
 
     @property
     def S(self) -> FloatArray:  # noqa: N802
@@ -97,17 +100,21 @@ def for_you(snapshot: Snapshot, reader: ReaderView, ask: Ask, *, at_us: int, lan
     admission.history(reader.history, read, reader.choices).seen(reader.impressions, options.seen_cap)
     places = admission.request(exclude=ask.exclude, category=ask.category, language=ask.language).places()
     profiles = Profiles.build(index, reader.history, at_us, read)
-    candidates = Windowed(
-        snapshot, window, places, profiles, reader.choices, at_us, options.freshness_scale,
-        _tier(window, places, profiles, ask, language),
-    )  # fmt: skip
+    language_tier = _tier(window, places, profiles, ask, language)
+    decided = (snapshot, window, places, profiles, reader.choices, at_us, options.freshness_scale)
+    if ask.since_us is None:
+        candidates = Windowed(*decided, language_tier)
+    else:
+        unseen = window.published_at_us[places] > ask.since_us
+        tier = catch_up.tiers(language_tier, unseen) if ask.unseen_first else language_tier
+        candidates = catch_up.CaughtUp(*decided, tier, since_us=ask.since_us)
     rows, placed = window.rows[places], None
     if desk:
         total = score(candidates.S, weights)
         placed = rules.placement(index, rows, desk, total, reader.impressions.article_id)
-        placed = placed if candidates.tier is None else _only(placed, candidates.tier == 0)
+        placed = placed if language_tier is None else _only(placed, language_tier == 0)
     result = rank(Query(weights, ask.places, options), candidates, placed)
-    return Ranked(rows, candidates, result, profiles, options, window)
+    return Ranked(rows, candidates, result, profiles, options, window, ask.since_us if ask.unseen_first else None)
 
 
 def judge(
@@ -116,8 +123,13 @@ def judge(
     """Why each of the rows may not be a candidate for this reader and request."""
     desk = rules.in_effect(snapshot.rules.get(surface, ()), at_us)
     options = snapshot.options_of(surface)
-    judge = Judge(snapshot.index, rows, at_us).publication(desk).choices(reader.choices)
-    judge.history(reader.history, reader.choices, stories=surface == SURFACE).seen(reader.impressions, options.seen_cap)
+    judge = Judge(snapshot.index, rows, at_us).publication(desk)
+    if reader.choices != NOBODY.choices:
+        judge.choices(reader.choices)
+    if len(reader.history.at_us):
+        judge.history(reader.history, reader.choices, stories=surface == SURFACE)
+    if len(reader.impressions.at_us):
+        judge.seen(reader.impressions, options.seen_cap)
     judge.request(exclude=ask.exclude, category=ask.category, languages=(ask.language,) if ask.language else ())
     return judge.judged()
 

@@ -95,9 +95,10 @@ def load(folder: Path) -> Kept:
         if facts.get("version") != VERSION:
             raise IndexUnreadable(f"{folder} holds no index of this version")
         index = _index(folder, facts)
+        postings = _postings_digest(folder)  # after they were mapped: somebody may be writing
     except (OSError, ValueError, KeyError, TypeError, files.PostingsUnreadable) as error:
         raise IndexUnreadable(f"{folder} holds no whole index ({error})") from error
-    if _postings_digest(folder) != facts.get("postings"):  # after they were mapped: somebody may be writing
+    if postings != facts.get("postings"):
         raise IndexUnreadable(f"{folder} holds parts of different indexes")
     lengths = {len(index.columns), len(index.alive), len(index.postings), facts["rows"]}
     if index.latent is not None:

@@ -30,6 +30,7 @@ class Options:
     floor: float = 0.0  # related: least cosine to be called related; 0: the built-in one
     freshness_scale: float = 1.0  # stretches every half-life
     seen_cap: int = 12  # shown this often and never opened: no longer offered
+    explore_share: float = 0.0  # of for-you pages whose last place tries a new article; at most a fifth
     same: float = 0.85  # cosine from which an item is the same text as a better placed one, and left out
 
     @classmethod
@@ -59,7 +60,7 @@ class Candidates:
     story_id: IntArray  # 0: none, capped by nothing
     S: FloatArray  # (candidates x 8), in the order of SIGNALS
     likeness: "Likeness | None" = None
-    tier: NDArray[np.int8] | None = None  # those of tier 0 come first, 1 only where 0 does not fill the places
+    tier: NDArray[np.int8] | None = None  # those of a smaller tier come first, others only where it is used up
 
     def __len__(self) -> int:
         return len(self.S)
@@ -229,15 +230,22 @@ def _best(candidates: Rankable, total: FloatArray, size: int) -> NDArray[np.intp
     count, tier = len(total), candidates.tier
     rows = np.arange(count)
     if size < count:
-        first = count if tier is None else int(np.count_nonzero(tier == 0))
-        if first < count and tier is not None:
-            here, later = np.flatnonzero(tier == 0), np.flatnonzero(tier != 0)
-            rows = _above(total, here, size) if first >= size else np.append(here, _above(total, later, size - first))
-        else:
-            rows = _above(total, rows, size)
+        rows = _above(total, rows, size) if tier is None else _above_by_tier(total, tier, size)
     keys = candidates.keys(rows)
     order = by_score(total[rows], keys.published_at_us, keys.id, None if tier is None else tier[rows])
     return rows[order[:size]]
+
+
+def _above_by_tier(total: FloatArray, tier: NDArray[np.int8], size: int) -> NDArray[np.intp]:
+    """The same, where all of a smaller tier come first."""
+    found, left = [], size
+    for one in np.flatnonzero(np.bincount(tier)).tolist():
+        here = np.flatnonzero(tier == one)
+        found.append(_above(total, here, left))
+        left -= len(here)
+        if left <= 0:
+            break
+    return np.concatenate(found)
 
 
 def _above(total: FloatArray, rows: NDArray[np.intp], size: int) -> NDArray[np.intp]:

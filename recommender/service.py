@@ -8,6 +8,7 @@ from functools import cached_property
 from random import Random
 from threading import Event, Lock, Thread
 from time import monotonic
+from typing import Literal
 from uuid import uuid4
 
 import numpy as np
@@ -19,12 +20,13 @@ from data.experiments import LIVE
 from data.settings import Settings
 from data.store import Store
 from data.values import ReaderRow, ServedPage
+from recommender import catch_up, slates
 from recommender import for_you as listing
-from recommender import slates
 from recommender.answers import RelatedList, Shown, Slate, Told, for_you_cards, related_cards, told_of
 from recommender.beside import Beside
 from recommender.experiments.mixing import Mixed, by_team, mix
 from recommender.explain import Asked, TitlesOf, explain
+from recommender.explore import explore
 from recommender.follow import Follower, Progress
 from recommender.for_you import Ask, Ranked
 from recommender.index_files import Stamp
@@ -40,6 +42,7 @@ from recommender.writer import Writer
 log = logging.getLogger(__name__)
 READS = 200
 IMPRESSIONS = 400
+Since = datetime | Literal["last_visit"]
 
 
 class Behind(NotFound):
@@ -208,7 +211,7 @@ class Service:
             raise NotFound(f"article {key!r} was retracted; nothing is shown beside it")
         row = self._row(article.id, wait=wait)
         snapshot, at_us = self.snapshot, micros(at or self.clock.now())
-        view, language_of_reader = self._view(reader, at) if reader else (NOBODY, "")
+        view, language_of_reader, _ = self._view(reader, at) if reader else (NOBODY, "", "")
         found = related(snapshot, row, view, Ask(limit=limit, language=language), at_us=at_us)
         shown = Shown(at_us, language_of_reader or language or article.language, explain)
         told = told_of(snapshot, row, found, limit, at_us)
@@ -239,16 +242,21 @@ class Service:
         explain: bool = False,
         at: datetime | None = None,
         cursor: str | None = None,
+        since: Since | None = None,
+        locale: str = "",
         wait: bool = True,
     ) -> Slate:
         """A reader's list; a reader never seen gets the newcomers'. `cursor` continues one, with the same filters.
+
+        `since` puts first what came out after a time, or after the reader's last visit: `catch_up`. `locale` is a
+        language that counts where nothing is known of the reader.
 
         Continuing a list that holds what this process has not taken in yet takes it in first; without `wait` raises
         Behind.
         """
         return self.for_you_page(
             key, limit=limit, category=category, language=language, exclude=exclude, explain=explain, at=at,
-            cursor=cursor, wait=wait,
+            cursor=cursor, since=since, locale=locale, wait=wait,
         ).slate  # fmt: skip
 
     def for_you_page(
@@ -262,29 +270,35 @@ class Service:
         explain: bool = False,
         at: datetime | None = None,
         cursor: str | None = None,
+        since: Since | None = None,
+        locale: str = "",
         wait: bool = True,
     ) -> Page:
         """`for_you`, for a face that keeps answers."""
         owner = slates.whose(key, category, language)
-        view, spoken = self._view(key, at)
-        at_us = micros(at or self.clock.now())
+        view, spoken, zone_name = self._view(key, at)
+        spoken, at_us = spoken or locale, micros(at or self.clock.now())
         if cursor:
             slate, ask = self._kept(cursor, owner, wait=wait), self._ask(limit, None, None, exclude)
             snapshot = self._seated(key, slate.at_us)[0]
             return self._continued(slate, snapshot, view, ask, spoken or language, explain)
         snapshot, other = self._seated(key, at_us)
         ask = self._ask(limit, category, language, exclude, snapshot)
+        ask = self._caught_up(ask, since, view, zone_name, at_us)
         ranked = listing.for_you(snapshot, view, ask, at_us=at_us, language=spoken)
         self.observer.listed("for_you", len(ranked.rows), is_cold=not len(view.history.at_us))
-        served_id, mixed = _served_id(), None
-        if other is not None:
+        served_id, mixed, propensity = _served_id(), None, None
+        if other is None:
+            explored = explore(snapshot, ranked, at_us, np.random.default_rng(int(served_id, 16)))
+            ranked, propensity = explored.ranked, explored.propensity
+        else:
             second = listing.for_you(other, view, ask, at_us=at_us, language=spoken)
             mixed = mix(snapshot.index, ranked, second, Random(served_id))  # noqa: S311  # a draft, not a secret
             ranked = mixed.first
         slate = Kept(served_id, at_us, owner, 0, slates.order_of(snapshot.index, ranked, limit))
         count = min(limit, ranked.served)
         shown = Shown(at_us, spoken or language or "en", explain)
-        return self._page(slate, slate.after(count), snapshot, view, ranked, count, shown, mixed)
+        return self._page(slate, slate.after(count), snapshot, view, ranked, count, shown, propensity, mixed)
 
     def _seated(self, key: str, at_us: int) -> tuple[Snapshot, Snapshot | None]:
         """The snapshot under the version that is the reader's, and the other one where lists are interleaved."""
@@ -321,12 +335,15 @@ class Service:
         ranked: Ranked,
         count: int,
         shown: Shown,
+        propensity: tuple[float, ...] | None = None,
         mixed: Mixed | None = None,
     ) -> Page:
         """The first `count` of a ranking as a page of the slate, logged; `rest` is what `next` continues with."""
         cards = for_you_cards(self.shelf, snapshot, view, ranked, range(count), shown)
         ids, version = _ids(snapshot, ranked, count), snapshot.version_of("for_you")
-        page = ServedPage(slate.served_id, "for_you", view.id or None, None, shown.at, slate.offset, ids, version)
+        page = ServedPage(
+            slate.served_id, "for_you", view.id or None, None, shown.at, slate.offset, ids, version, propensity
+        )
         if mixed is not None:
             theirs = for_you_cards(self.shelf, snapshot, view, mixed.second, range(count), shown)
             cards = by_team(cards, theirs, mixed)
@@ -368,10 +385,11 @@ class Service:
     ) -> Explanation:
         """Why an article is on a reader's list, or why not; NotFound for an article nobody knows."""
         found = self.shelf.article(article)
-        view, spoken = self._view(reader, at)
+        view, spoken, zone_name = self._view(reader, at)
         at_us = micros(at or self.clock.now())
         snapshot = self._seated(reader, at_us)[0]
-        asked = Asked(reader, found, at_us, self._ask(limit, None, None, (), snapshot), spoken, surface)
+        ask = self._caught_up(self._ask(limit, None, None, (), snapshot), None, view, zone_name, at_us)
+        asked = Asked(reader, found, at_us, ask, spoken, surface)
         return explain(snapshot, view, asked, _Titles(self.shelf))
 
     def _ask(
@@ -396,13 +414,24 @@ class Service:
             raise Behind("the article is not indexed yet; try again in a moment")
         return row
 
-    def _view(self, key: str, at: datetime | None) -> tuple[ReaderView, str]:
-        """The reader as ranking sees one at `at`, and the language chosen ("" if unknown)."""
+    def _caught_up(self, ask: Ask, since: Since | None, view: ReaderView, zone_name: str, at_us: int) -> Ask:
+        """The request with the time from which freshness counts: what the caller says, or for newcomers their day."""
+        wanted_us = None
+        if since is not None:
+            visit = catch_up.last_visit_us(view, at_us) if not isinstance(since, datetime) else micros(since)
+            wanted_us = catch_up.since_us(visit, at_us)
+        if wanted_us is not None:
+            return replace(ask, since_us=wanted_us, unseen_first=True)
+        is_new = not len(view.history.at_us)
+        return replace(ask, since_us=catch_up.day_begin_us(zone_name, at_us)) if is_new else ask
+
+    def _view(self, key: str, at: datetime | None) -> tuple[ReaderView, str, str]:
+        """The reader as ranking sees one at `at`, the language chosen ("" if unknown), and the time zone."""
         state = self.store.reader_state(key, reads=READS, impressions=IMPRESSIONS, until=at)
         if state is None:
-            return NOBODY, ""
+            return NOBODY, "", self.settings.zone
         row = state.row
-        return ReaderView(self._choices(row), state.reads, state.impressions, row.id), row.language
+        return ReaderView(self._choices(row), state.reads, state.impressions, row.id), row.language, row.zone
 
     def _choices(self, row: ReaderRow) -> Choices:
         sources = {source.key: number for number, source in self.snapshot.sources.items()} if row.muted_sources else {}
@@ -425,7 +454,7 @@ class _Titles(TitlesOf):
 
 def _ids(snapshot: Snapshot, ranked: Ranked, count: int) -> tuple[int, ...]:
     """The numbers of the first `count` articles of a ranking."""
-    return tuple(snapshot.index.columns.id[ranked.rows[ranked.order[:count]]].tolist())
+    return tuple(snapshot.index.columns.id[ranked.rows[ranked.head[:count]]].tolist())
 
 
 def _served_id() -> str:

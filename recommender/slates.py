@@ -135,7 +135,10 @@ def still(
 
 def _rest(index: ArticleIndex, ranked: Ranked, count: int) -> np.ndarray:
     """The best `count` behind the head, by score, and all that are as good as the last. Cost: one pass over all."""
-    value, tier = ranked.result.score.astype(np.float64), ranked.result.candidates.tier
+    result, tier = ranked.result, ranked.result.candidates.tier
+    # Of those that cannot be among so many the score need not be known: their texts are not compared.
+    known = result.candidates.scores(result.weights, result.adjust, count + len(ranked.head))
+    value = known.astype(np.float64)
     if tier is not None:
         value -= tier * (1.0 + np.ptp(value))  # those of a later tier stand behind all of an earlier one
     value[ranked.head] = -np.inf

@@ -19,6 +19,12 @@ from recommender.window import NEVER, NO_ROWS, Window
 CLOSE = 0.2  # cosine from which a read explains a recommendation
 SHARED_TERMS = 6
 NEWS_VALUE, POPULARITY, STORY_SIZE = (SIGNALS.index(one) for one in ("news_value", "popularity", "story_size"))
+
+HELD = {
+    "pin": "Placed here by the desk.",
+    "must_show": "The desk wants every reader to see it.",
+    "explore": "New, and shown to a few readers first.",
+}
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -133,19 +139,19 @@ class Facts:
     values: Sequence[float]  # (8,) in the order of SIGNALS
     weights: Mapping[str, float]
     topic: str | None = None  # one the reader follows
-    held: str = ""  # pin, must_show
+    held: str = ""  # pin, must_show, explore
     last_read_h: float | None = None  # since the nearest read
+    was_missed: bool = False  # it came out while the reader was away
 
 
 def sentence(facts: Facts) -> str:
     """One sentence, the strongest reasons first: what the reader did, then what the newsroom knows."""
     if facts.held:
-        return {"pin": "Placed here by the desk.", "must_show": "The desk wants every reader to see it."}[facts.held]
+        return HELD[facts.held]
     reasons = [*_about_reader(facts), *_about_story(facts)]
     when = _age(facts.age_h)
-    if not reasons:
-        return f"{_capital(when)}."
-    return f"{_capital(', '.join(reasons[:2]))}, and {when}."
+    said = f"{', '.join(reasons[:2])}, and {when}." if reasons else f"{when}."
+    return f"While you were away: {said}" if facts.was_missed else _capital(said)
 
 
 def related_sentence(cosine: float, age_h: float, fallback: str | None, same_story: bool) -> str:
@@ -230,7 +236,8 @@ def facts_of_some(
     """The facts of some candidates, with the reads near each."""
     index, rows = snapshot.index, ranked.rows[chosen]
     weights = snapshot.weights_of(surface)
-    age_h = (np.maximum(at_us - index.columns.published_at_us[rows], 0) / HOUR_US).tolist()
+    published_us = index.columns.published_at_us[rows]
+    age_h = (np.maximum(at_us - published_us, 0) / HOUR_US).tolist()
     S = ranked.signals_of(chosen)
     sizes = S[:, STORY_SIZE].tolist()
     topics = _followed_topics(index, ranked, rows, reader)
@@ -245,6 +252,7 @@ def facts_of_some(
             topic=topics[i],
             held=ranked.result.held.get(one, ""),
             last_read_h=since[i],
+            was_missed=ranked.missed_us is not None and bool(published_us[i] > ranked.missed_us),
         )
         for i, (one, values) in enumerate(zip(chosen.tolist(), S.tolist(), strict=True))
     ]

@@ -115,8 +115,8 @@ def push_again(
     scores. Each slot stands for `weight` readers.
     """
     pairs = _pairs(live, tried, "push", slots, progress, window_h)
-    best = np.array([[one.lines[0].score if one.lines else -np.inf for one in pair] for pair in pairs]).reshape(-1, 2)
-    weight = np.array([one.weight for one in slots])
+    best = _each(pairs, lambda one: one.lines[0].score if one.lines else -np.inf)
+    weight = np.array([one.weight for one in slots], np.float64)
     sends = (best >= np.array([one.bar for one in slots])[:, None]).astype(np.float64)
     resample = _Resampler(np.array([one.reader_id for one in slots], np.int64), seed, weight)
     measures = [resample.measured("Expected alerts", sends, total=True)]

@@ -28,6 +28,7 @@ ROOMS = (
     "recommender.learned_push.cli",
     "recommender.web.cli",
     "scheduler.push_cli",
+    "scheduler.policy_cli",
     "scheduler.broadcast_cli",
     "scheduler.fake_fcm_cli",
     "scheduler.demo",

@@ -15,11 +15,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from data.alerts import CommandRow
 from data.campaigns import Campaigns
-from data.clock import Clock, zone_database
+from data.clock import Clock, instant, micros, zone_database
 from data.commands import Commands
 from data.errors import Conflict, InvalidInput, NewsbellError
 from data.leases import LEADER, Leases
 from data.outbox import Outbox
+from data.plans import Ticks
 from data.settings import Settings
 from data.store import Store
 from recommender.experiments import desk
@@ -31,6 +32,7 @@ from scheduler.desk_alerts import broadcast_due, plan_alert
 from scheduler.jobs import Job, jobs
 from scheduler.message import Composer
 from scheduler.planning import Planner
+from scheduler.policy_replay import replay_command
 from scheduler.sender import Sender
 from scheduler.template import read_look
 
@@ -56,6 +58,7 @@ class Runner:
         self.leases, self.commands = Leases(store), Commands(store)
         self.campaigns, self.outbox = Campaigns(store), Outbox(store)
         self.stopping = threading.Event()
+        self.ticks = Ticks(store)
         self.planner = Planner(store, snapshot, dask=settings.dask)
         composer = Composer(read_look(settings.fcm_look))
         post: Post | None = getattr(sender, "post", None)  # a sender that cannot broadcast sends to each device
@@ -131,10 +134,19 @@ class Runner:
         """Plan the campaigns that fell due since the last tick."""
         if self.fence is None:
             return
+        tick_at, fence = tick_of(self.clock.now(), self.settings.tick_s), self.fence
+        if not self.ticks.begin("plan", tick_at, now=self.clock.now(), fence=fence):
+            return
+        try:
+            self._plan_campaigns(fence)
+        except Exception:
+            self.ticks.give_up("plan", tick_at, fence=fence)
+            raise
+        self.ticks.end("plan", tick_at, now=self.clock.now(), fence=fence)
+
+    def _plan_campaigns(self, fence: int) -> None:
         for campaign in self.campaigns.all():
-            if campaign.kind in {"manual", "test"}:
-                continue  # of one use: planned when somebody sends them
-            report = self.planner.tick(campaign, self.clock.now(), fence=self.fence)
+            report = self.planner.tick(campaign, self.clock.now(), fence=fence)
             if report is not None:
                 counts = ", ".join(f"{name} {number}" for name, number in sorted(report.funnel.items()))
                 log.info("planned %s: %s", campaign.key, counts)
@@ -152,13 +164,6 @@ class Runner:
         if lost:
             log.warning("%d deliveries became unknown: their sender vanished", lost)
 
-    def judge(self) -> None:
-        """Stop the experiments that do harm, end those whose time is over."""
-        if self.fence is None:
-            return
-        for said in desk.look_after(self.planner.store, now=self.clock.now()):
-            log.info("%s", said)
-
     def reach(self) -> None:
         """Bring the stories that the desk set a reach target for nearer to it."""
         if self.fence is None:
@@ -167,8 +172,23 @@ class Runner:
         for said in reach.tick(self.planner.store, self.planner.snapshot, self.clock.now(), window_h=window_h):
             log.info("%s", said)
 
+    def judge(self) -> None:
+        """Stop the experiments that do harm, end those whose time is over."""
+        if self.fence is None:
+            return
+        for said in desk.look_after(self.planner.store, now=self.clock.now()):
+            log.info("%s", said)
+
+    def forget(self) -> None:
+        """Remove what was served too long ago to learn from."""
+        if self.fence is None:
+            return
+        gone = self.planner.store.forget_served(self.clock.now() - timedelta(days=self.settings.served_days))
+        if gone:
+            log.info("%d pages served more than %g days ago are forgotten", gone, self.settings.served_days)
+
     def _do(self, command: CommandRow) -> str:
-        """pause, resume {campaign}; cancel {campaign} or {plan}; alert {alert}."""
+        """Carry out one command; InvalidInput lists those there are."""
         args: dict[str, Any] = command.args
         if command.kind in {"pause", "resume"} and "campaign" in args:
             self.campaigns.set_state(args["campaign"], "paused" if command.kind == "pause" else "on")
@@ -176,6 +196,7 @@ class Runner:
         if command.kind == "cancel" and ("campaign" in args or "plan" in args):
             campaign_id = self.campaigns.get(args["campaign"]).id if "campaign" in args else None
             reason = f"cancelled by {command.author or 'an operator'}"
+            self.planner.plans.cancel(plan_id=args.get("plan"), campaign_id=campaign_id)
             stopped = self.outbox.cancel(
                 now=self.clock.now(), reason=reason, plan_id=args.get("plan"), campaign_id=campaign_id
             )
@@ -183,10 +204,16 @@ class Runner:
         if command.kind == "alert" and "alert" in args:
             number, may_broadcast = int(args["alert"]), self.broadcaster is not None
             now = self.clock.now()
-            return plan_alert(self.planner.store, number, now=now, fence=self.fence, may_broadcast=may_broadcast)
+            return plan_alert(self.planner, number, now=now, fence=self.fence, may_broadcast=may_broadcast)
+        if command.kind == "update_story" and "story" in args:
+            options = {"by": command.author or "an operator", "reason": args.get("reason", "")}
+            number = self.planner.store.renew_story(int(args["story"]), now=self.clock.now(), **options)
+            return f"story {args['story']} has update {number}"
+        if command.kind == "replay_policy" and "day" in args:
+            return replay_command(self.planner, args)
         raise InvalidInput(
             f"no command {command.kind!r} with {sorted(args)}; there are pause and resume {{campaign}}, "
-            "cancel {campaign} or {plan}, alert {alert}"
+            "cancel {campaign} or {plan}, alert {alert}, update_story {story}, replay_policy {day}"
         )
 
     def _must_stop(self) -> bool:
@@ -194,6 +221,12 @@ class Runner:
 
     def _signalled(self, _number: int, _frame: FrameType | None) -> None:
         self.stopping.set()
+
+
+def tick_of(now: datetime, every_s: float) -> datetime:
+    """The tick an instant belongs to: the same for every worker, whenever its timer wakes it."""
+    every_us = max(round(every_s * 1_000_000), 1)
+    return instant(micros(now) // every_us * every_us)
 
 
 def _guarded(job: Job) -> None:

@@ -15,14 +15,15 @@ import httpx
 SERVER_CORE, CLIENT_CORE = "0", "1"
 TICKS = os.sysconf("SC_CLK_TCK")
 SEEDED = "math.randomseed(tonumber(os.getenv('BENCH_SEED') or 1))\n"
-GET = (
-    SEEDED
-    + """
-local paths = {{}}
+GET = """
+local paths, place = {{}}, {first}
 for line in io.lines("{paths}") do paths[#paths + 1] = line end
-request = function() return wrk.format("GET", paths[math.random(#paths)], {{["Authorization"] = "Bearer {key}"}}) end
+local headers = {{["Authorization"] = "Bearer {key}"}}
+request = function()
+  place = place % #paths + 1
+  return wrk.format("GET", paths[place], headers)
+end
 """
-)
 PACED = """
 delay = function() return math.floor(-math.log(1 - math.random()) * {each_ms} + 0.5) end
 """
@@ -56,6 +57,12 @@ class Load:
     p50_ms: float
     p99_ms: float
     failed: int
+    asked: int = 0  # of the lists looked for in memory...
+    hits: int = 0  # ...those that were there
+
+    @property
+    def hit_share(self) -> float:
+        return self.hits / max(self.asked, 1)
 
     @property
     def cpu_ms(self) -> float:
@@ -83,7 +90,7 @@ def server(app: str, url: str, **environment: str) -> Iterator[tuple[str, int]]:
         yield where, process.pid
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(300)  # it keeps its index
 
 
 def _wait(where: str, process: "subprocess.Popen[bytes]") -> None:
@@ -98,6 +105,14 @@ def _wait(where: str, process: "subprocess.Popen[bytes]") -> None:
         else:
             return
     raise SystemExit("the server did not start")
+
+
+def asked_memory(where: str, cache: str) -> tuple[int, int]:
+    """How often a list was looked for in memory so far, and how often it was there."""
+    text = httpx.get(f"{where}/metrics", timeout=30).text
+    counts = dict(re.findall(rf'newsbell_cache_total{{cache="{cache}",result="(hit|miss)"}} ([\d.e+]+)', text))
+    hits, misses = (int(float(counts.get(name, 0))) for name in ("hit", "miss"))
+    return hits + misses, hits
 
 
 def cpu_s(pid: int) -> float:

@@ -13,8 +13,8 @@ from uuid import uuid4
 import numpy as np
 
 from benchmarks.http.newsroom import Newsroom, Size
+from benchmarks.http.prepared import database
 from benchmarks.report import Report
-from benchmarks.rows.http import database
 from data.clock import SystemClock
 from data.event_lines import EventLine
 from data.store import Store

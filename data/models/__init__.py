@@ -3,6 +3,7 @@
 from data.models.news import Article, ArticleName, Feed, Source, Story, StoryApart
 from data.models.parts import DELIVERY_STATES, TOLD
 from data.models.people import Change, Key, Person, Secret, SignInFailure, WebSession
+from data.models.policy import PolicyDraft, PolicyVersion, Tick
 from data.models.push import Alert, Broadcast, Campaign, Delivery, DeliveryEvent, PaceState, Plan
 from data.models.ranking import Draft, Experiment, Persona, ReachTarget, Rule, WeightSet
 from data.models.reading import Device, Event, Reader, Served
@@ -32,6 +33,8 @@ __all__ = [
     "Person",
     "Persona",
     "Plan",
+    "PolicyDraft",
+    "PolicyVersion",
     "ReachTarget",
     "Reader",
     "Replay",
@@ -42,6 +45,7 @@ __all__ = [
     "Source",
     "Story",
     "StoryApart",
+    "Tick",
     "WebSession",
     "WeightSet",
 ]

@@ -77,6 +77,7 @@ class Story(SQLModel, table=True):
     merged_into: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))
     founded_at: datetime = moment()
     update_no: int = 0  # raised by a material update: readers may be told again
+    renewed_at: datetime | None = moment(nullable=True)  # when it was raised last: what was read before counts no more
 
 
 class StoryApart(SQLModel, table=True):

@@ -79,36 +79,6 @@ class Persona(SQLModel, table=True):
     updated_at: datetime = moment()
 
 
-class Experiment(SQLModel, table=True):
-    """Versions of weights that parts of the readers get for a time, so that they can be compared."""
-
-    __table_args__: ClassVar[Any] = (
-        CheckConstraint("kind in ('split', 'interleave', 'holdout')", name="kind"),
-        CheckConstraint("state in ('running', 'stopped', 'ended')", name="state"),
-        CheckConstraint("first_bucket >= 0 and buckets > 0 and first_bucket + buckets <= 1000", name="buckets"),
-        CheckConstraint("ends_at > starts_at and days > 0", name="ends"),
-    )
-    id: int = new_id()
-    key: str = Field(unique=True, max_length=200)
-    surface: str
-    kind: str
-    state: str = "running"
-    layer: str
-    salt: str
-    first_bucket: int
-    buckets: int  # of the layer's 1,000
-    arms: list[dict[str, Any]] = json_list()  # version (0: live), share
-    metric: str
-    days: int
-    guardrails: dict[str, float] = json_list(dict)
-    starts_at: datetime = moment()
-    ends_at: datetime = moment()
-    stopped_at: datetime | None = moment(nullable=True)
-    outcome: str = ""
-    author: str
-    reason: str
-
-
 class ReachTarget(SQLModel, table=True):
     """A share of the active readers that an article's story is to reach by a time; a boost is its means."""
 
@@ -140,3 +110,33 @@ class ReachTarget(SQLModel, table=True):
     author: str = "newsbell"
     reason: str = ""
     stepped_at: datetime | None = moment(nullable=True)
+
+
+class Experiment(SQLModel, table=True):
+    """Versions of weights that parts of the readers get for a time, so that they can be compared."""
+
+    __table_args__: ClassVar[Any] = (
+        CheckConstraint("kind in ('split', 'interleave', 'holdout')", name="kind"),
+        CheckConstraint("state in ('running', 'stopped', 'ended')", name="state"),
+        CheckConstraint("first_bucket >= 0 and buckets > 0 and first_bucket + buckets <= 1000", name="buckets"),
+        CheckConstraint("ends_at > starts_at and days > 0", name="ends"),
+    )
+    id: int = new_id()
+    key: str = Field(unique=True, max_length=200)
+    surface: str
+    kind: str
+    state: str = "running"
+    layer: str
+    salt: str
+    first_bucket: int
+    buckets: int  # of the layer's 1,000
+    arms: list[dict[str, Any]] = json_list()  # version (0: live), share
+    metric: str
+    days: int
+    guardrails: dict[str, float] = json_list(dict)
+    starts_at: datetime = moment()
+    ends_at: datetime = moment()
+    stopped_at: datetime | None = moment(nullable=True)
+    outcome: str = ""
+    author: str
+    reason: str

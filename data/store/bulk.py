@@ -1,6 +1,7 @@
 """Readers and their histories as arrays, straight from the driver: what a plan for everybody reads."""
 
 import json
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from data.values import CHOICES, Histories, IntArray, ReaderColumns, wall_s
 from data.wire import EVENT_KINDS
 
 _KIND_NUMBER = {kind: number for number, kind in enumerate(EVENT_KINDS)}
-_PLAIN = "id, key, zone, language, push, quiet_from, quiet_until, daily_cap"
+_PLAIN = "id, key, zone, language, push, quiet_from, quiet_until, daily_cap, created_at"
 _FOREVER_US = 2**62
 _READERS = "SELECT {fields} FROM reader WHERE id > {last} AND zone IN {zones} ORDER BY id LIMIT {size}"
 # In the order of the index that holds all of it: SQLite makes one row a reader of it, PostgreSQL rows of fixed width.
@@ -25,20 +26,19 @@ _AS_TEXT = (
     "select reader_id, count(*), group_concat(at), group_concat(article_id * 32 + {kinds}),"
     " group_concat(ifnull(dwell_s, 'nan')) {events} group by reader_id"
 )
+_OPENS = (
+    "SELECT r.zone, e.at / 3600000000, count(*) FROM event e JOIN reader r ON r.id = e.reader_id"
+    " WHERE e.kind IN {kinds} AND e.at > {since} GROUP BY 1, 2 ORDER BY 1, 2"
+)
 _AS_BYTES = (
-    "copy (select reader_id, article_id, at, ({kinds})::smallint, coalesce(dwell_s, 'nan')::float4 {events}"
-    " order by reader_id, at, id) to stdout (format binary)"
+    "copy (select reader_id, array_agg(at), array_agg(article_id * 32 + {kinds}),"
+    " array_agg(coalesce(dwell_s, 'nan')::float4) from (select * {events} order by reader_id, at, id) event"
+    " group by reader_id) to stdout (format binary)"
 )
-_HEADER_BYTES = 19  # signature, flags, length of the extension, which is empty
-# Every field of a row comes after its length; every row after their number.
-_WIRE = np.dtype(
-    [("fields", ">i2")]
-    + [
-        pair
-        for name, form in (("reader", ">i8"), ("article", ">i8"), ("at", ">i8"), ("kind", ">i2"), ("dwell", ">f4"))
-        for pair in ((f"{name}_bytes", ">i4"), (name, form))
-    ]
-)
+_HEADER_BYTES = 19  # of COPY: signature, flags, length of the extension, which is empty
+_LONGS, _SHORTS = (np.dtype([("bytes", ">i4"), ("value", form)]) for form in (">i8", ">f4"))  # elements of an array
+_ROW = struct.Struct(">h4xq16xi")  # fields, reader's number, number of elements of the first array
+_ARRAY_BYTES = 24  # before the elements of an array: length, dimensions, flags, type, number of elements, first index
 _EVENTS_AT_ONCE = 2_000  # readers in one query
 _CROWD_SHARE = 0.5  # readers wanted among their neighbours by number: from here on all are read
 
@@ -88,6 +88,14 @@ class Bulk(Database):
         rows = self._rows(_READERS, fields=fields, last=last, zones=zones, size=size)
         return _reader_columns(rows) if rows else None
 
+    def opens_by_hour(self, *, since: datetime, kinds: Sequence[str]) -> list[tuple[str, int, int]]:
+        """(zone of the reader, hours since 1970, how many) of everybody's events of these kinds since then.
+
+        Cost: all events since then are read once by the database.
+        """
+        rows = self._rows(_OPENS, kinds=list(kinds), since=micros(since))
+        return [(str(name), int(hour), int(many)) for name, hour, many in rows]
+
     def _rows(self, query: str, **values: Any) -> list[Any]:
         """The rows as the driver makes them; a list is one parameter, whatever its length."""
         shown, given = {}, []
@@ -108,10 +116,10 @@ class Bulk(Database):
 
 def _reader_columns(rows: Sequence[Any]) -> ReaderColumns:
     columns = list(zip(*rows, strict=True))
-    ids, keys, zones, languages, push, begin, end, cap = columns[:8]
+    ids, keys, zones, languages, push, begin, end, cap, since_us = columns[:9]
     zone_names, zone = _numbered(zones)
     language_names, language = _numbered(languages)
-    lists = {name: _lists(values) for name, values in zip(CHOICES, columns[8:], strict=True)}
+    lists = {name: _lists(values) for name, values in zip(CHOICES, columns[9:], strict=True)}
     return ReaderColumns(
         id=np.array(ids, np.int64),
         key=keys,
@@ -123,6 +131,7 @@ def _reader_columns(rows: Sequence[Any]) -> ReaderColumns:
         quiet_from_s=np.array([wall_s(one) for one in begin], np.int32),
         quiet_until_s=np.array([wall_s(one) for one in end], np.int32),
         daily_cap=np.array(cap, np.int32),
+        since_us=np.array(since_us, np.int64),
         **lists,
     )
 
@@ -149,24 +158,40 @@ def _from_text(rows: Sequence[Any]) -> list[NDArray[Any]]:
         return _no_events()
     readers, counts, *texts = zip(*rows, strict=True)
     at_us, packed = (np.fromstring(",".join(one), np.int64, sep=",") for one in texts[:2])
-    dwell_s = np.fromstring(",".join(texts[2]), np.float64, sep=",").astype(np.float32)
-    reader = np.repeat(np.array(readers, np.int64), np.array(counts, np.int64))
-    events = [reader, packed >> 5, at_us, (packed & 31).astype(np.int8), dwell_s]
-    # SQLite walks the index, but only promises groups: should it ever take another way, put them in order.
-    if (np.diff(at_us)[np.diff(reader) == 0] < 0).any():
-        order = np.lexsort((at_us, reader))
-        events = [one[order] for one in events]
-    return events
+    return _events(readers, counts, at_us, packed, np.fromstring(",".join(texts[2]), np.float64, sep=","))
 
 
 def _from_bytes(connection: Connection, query: str) -> list[NDArray[Any]]:
-    """Of PostgreSQL: rows of fixed width in the binary form of COPY."""
+    """Of PostgreSQL: one row a reader in the binary form of COPY, three arrays in it."""
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(query) as copy:
-        told = b"".join(copy)
-    table = np.frombuffer(told, _WIRE, count=(len(told) - _HEADER_BYTES - 2) // _WIRE.itemsize, offset=_HEADER_BYTES)
-    names = (("reader", np.int64), ("article", np.int64), ("at", np.int64), ("kind", np.int8), ("dwell", np.float32))
-    return [table[name].astype(kind) for name, kind in names]
+        told = b"".join([*copy, bytes(_ROW.size)])  # the trailer is shorter than a row
+    arrays: tuple[list[NDArray[Any]], ...] = ([], [], [])
+    readers, counts, place = [], [], _HEADER_BYTES
+    while (row := _ROW.unpack_from(told, place))[0] > 0:  # the trailer has -1
+        readers.append(row[1])
+        counts.append(row[2])
+        place += 14
+        for one, form in zip(arrays, (_LONGS, _LONGS, _SHORTS), strict=True):
+            one.append(np.frombuffer(told, form, row[2], place + _ARRAY_BYTES)["value"])
+            place += _ARRAY_BYTES + row[2] * form.itemsize
+    if not readers:
+        return _no_events()
+    at_us, packed, dwell_s = (np.concatenate(one) for one in arrays)
+    return _events(readers, counts, at_us.astype(np.int64), packed.astype(np.int64), dwell_s)
+
+
+def _events(
+    readers: Sequence[int], counts: Sequence[int], at_us: IntArray, packed: IntArray, dwell_s: NDArray[Any]
+) -> list[NDArray[Any]]:
+    """Reader, article, instant, kind and dwell."""
+    reader = np.repeat(np.array(readers, np.int64), np.array(counts, np.int64))
+    events = [reader, packed >> 5, at_us, (packed & 31).astype(np.int8), dwell_s.astype(np.float32)]
+    # Both walk the index in its order, and promise nothing: should one ever take another way, put them in order.
+    if (np.diff(reader) < 0).any() or (np.diff(at_us)[np.diff(reader) == 0] < 0).any():
+        order = np.lexsort((at_us, reader))
+        events = [one[order] for one in events]
+    return events
 
 
 def _histories(wanted: IntArray, events: Sequence[NDArray[Any]], limit: int) -> Histories:

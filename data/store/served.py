@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import BigInteger, delete, select, type_coerce
 from sqlalchemy.exc import IntegrityError
 
 from data.clock import micros
-from data.models import Reader, Secret, Served
+from data.models import Event, Reader, Secret, Served
 from data.store.database import Database, table
 from data.values import ServedPage
 
@@ -21,8 +21,10 @@ INSERT_POSTGRES = (
     f"insert into served ({COLUMNS}) select * from unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], "  # noqa: S608
     "%s::bigint[], %s::int[], %s::text[]::jsonb[], %s::text[]::jsonb[], %s::int[], %s::text[]::jsonb[])"
 )
+FORGOTTEN_AT_ONCE = 5_000  # pages
 _encode = msgspec.json.Encoder().encode
-SERVED, READERS, SECRETS = table(Served), table(Reader), table(Secret)
+SERVED, READERS, SECRETS, EVENTS = table(Served), table(Reader), table(Secret), table(Event)
+OPENED = ("open", "read", "finish", "share", "save")  # what says that an article of a list was taken up
 
 
 class ServedPages(Database):
@@ -62,10 +64,22 @@ class ServedPages(Database):
         with self.reading() as connection:
             return [_page(row) for row in connection.execute(query)]
 
+    def opened_since(self, at: datetime) -> list[tuple[int, int, int, str | None]]:
+        """Reads from an instant on, oldest first: reader, article, microseconds, and the list it was opened on."""
+        columns = EVENTS.c.reader_id, EVENTS.c.article_id, type_coerce(EVENTS.c.at, BigInteger), EVENTS.c.served_id
+        query = select(*columns).where(EVENTS.c.at >= at, EVENTS.c.kind.in_(OPENED)).order_by(EVENTS.c.at, EVENTS.c.id)
+        with self.reading() as connection:
+            return [tuple(row) for row in connection.execute(query)]
+
     def forget_served(self, before: datetime) -> int:
-        """Remove the pages served before a time; returns how many."""
-        with self.transaction() as connection:
-            return int(connection.execute(delete(SERVED).where(SERVED.c.served_at < before)).rowcount)
+        """Remove the pages served before a time; returns how many. Some at a time: writers wait for none of them."""
+        total, oldest = 0, select(SERVED.c.id).where(SERVED.c.served_at < before).limit(FORGOTTEN_AT_ONCE)
+        while True:
+            with self.transaction() as connection:
+                gone = int(connection.execute(delete(SERVED).where(SERVED.c.id.in_(oldest))).rowcount)
+            total += gone
+            if gone < FORGOTTEN_AT_ONCE:
+                return total
 
     def secret(self, name: str) -> bytes:
         """A secret of this installation, made at its first use; the same for every process."""

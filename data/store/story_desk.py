@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
+from data.clock import micros
 from data.errors import InvalidInput
 from data.models import Article, Story
 from data.store.apart import allow, carry_over, keep_apart
@@ -61,6 +62,32 @@ class StoryDesk(Database):
             after = {"articles": members, "story": keeper}
             note(connection, by, "merged", f"story {loser}", after=after, why=reason, now=now)
         return keeper
+
+    def renew_story(self, story_id: int, *, by: str, now: datetime, reason: str = "") -> int:
+        """A material update: whoever was told of the story, or read it, may be told again. Returns its update number.
+
+        InvalidInput if no article is in it.
+        """
+        with self.transaction() as connection:
+            if not _members(connection, story_id):
+                raise InvalidInput(f"there is no story {story_id}; take the number from the story's page")
+            number = renew(connection, story_id, now)
+            note(connection, by, "updated", f"story {story_id}", after={"update": number}, why=reason, now=now)
+        return number
+
+    def renewals(self) -> dict[int, tuple[int, int]]:
+        """Story -> (its number of material updates, when the last one was in microseconds), for those that had any."""
+        query = select(STORIES.c.id, STORIES.c.update_no, STORIES.c.renewed_at).where(STORIES.c.update_no > 0)
+        with self.reading() as connection:
+            rows = connection.execute(query).all()
+        return {row.id: (row.update_no, micros(row.renewed_at) if row.renewed_at else 0) for row in rows}
+
+
+def renew(connection: Connection, story_id: int, now: datetime) -> int:
+    """Raise a story's update number, in the caller's transaction; returns it."""
+    change = update(STORIES).where(STORIES.c.id == story_id)
+    made = change.values(update_no=STORIES.c.update_no + 1, renewed_at=now).returning(STORIES.c.update_no)
+    return int(connection.execute(made).scalar_one())
 
 
 def _members(connection: Connection, story_id: int) -> list[int]:

@@ -1,5 +1,6 @@
 """The three calls that make nearly all of the load, by the shortest way: bytes in, bytes out, no framework between."""
 
+import re
 from collections.abc import Awaitable, Callable
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -32,6 +33,7 @@ ASK_AGAIN = (b"cache-control", b"private, no-cache")
 BY_ENCODING = (b"vary", b"Accept-Encoding, Authorization")
 ZIPPED = (b"content-encoding", b"gzip")
 ZIP_FROM = 1_000  # bytes
+_FIRST_LANGUAGE = re.compile(r"\s*([A-Za-z]{2,3})\b")
 _encode = msgspec.json.Encoder().encode
 Pairs = tuple[tuple[bytes, bytes], ...]
 LIST: Pairs = (JSON, PRIVATE, BY_ENCODING)
@@ -72,7 +74,7 @@ class Hot:
         """A reader's list."""
         self._check_reading(scope, headers)
         wanted, reader = _query(ForYouQuery, scope["query_string"]), _identifier(name, "reader id")
-        if not (wanted.cursor or wanted.explain or wanted.exclude):
+        if not (wanted.cursor or wanted.explain or wanted.exclude or wanted.since):
             return self._for_you(reader, wanted, headers)
         ask = partial(
             self.site.service.for_you,
@@ -83,6 +85,8 @@ class Hot:
             exclude=wanted.exclude,
             explain=wanted.explain,
             cursor=wanted.cursor,
+            since=wanted.since,
+            locale=_locale(headers),
         )
         try:
             slate = ask(wait=False)
@@ -98,8 +102,9 @@ class Hot:
         service = self.site.service
         revision, rev = self.site.store.reader_revision(reader)  # before anything else: what is kept is never newer
         snapshot, now_us = service.snapshot, micros(self.site.clock.now())
-        name = reader if revision.is_known or snapshot.trials.running else ""
-        key = (name, wanted.limit, wanted.category, wanted.language)
+        locale = "" if revision.is_known else _locale(headers)
+        shared = not (revision.is_known or snapshot.trials.running)
+        key = (f" {locale}" if shared else reader, wanted.limit, wanted.category, wanted.language)
         kept = self.for_you_lists.get(key, revision, rev, snapshot, now_us)
         self.site.metrics.cached("for_you", hit=kept is not None)
         if kept is None:
@@ -209,6 +214,12 @@ def _usual(shape: type[BaseModel], query_string: bytes) -> BaseModel:
 
 def _read(shape: type[BaseModel], query_string: bytes) -> BaseModel:
     return query_of(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True), shape)
+
+
+def _locale(headers: Given) -> str:
+    """The base language a caller asks for first, "" where none is named."""
+    found = _FIRST_LANGUAGE.match(headers.get(b"accept-language"))
+    return found[1].lower() if found else ""
 
 
 def _takes_gzip(headers: Given) -> bool:

@@ -1,8 +1,18 @@
 """The shapes of API version 1 that are not in `data.wire`: queries and answers."""
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from data.errors import InvalidInput
 from data.values import ReaderRow
@@ -29,6 +39,16 @@ def _true_or_false(value: Any) -> Any:
     return value
 
 
+def _since(value: Any) -> Any:
+    return value if value == "last_visit" else _instant.validate_python(value)
+
+
+_instant = TypeAdapter[datetime](Instant)
+Since = Annotated[
+    datetime | Literal["last_visit"],
+    PlainValidator(_since),
+    WithJsonSchema({"anyOf": [{"const": "last_visit"}, {"type": "string", "format": "date-time"}]}),
+]
 Whole = Annotated[int, BeforeValidator(_digits)]
 Flag = Annotated[bool, BeforeValidator(_true_or_false)]
 
@@ -48,6 +68,9 @@ class ForYouQuery(Query):
     cursor: str | None = Field(None, min_length=1, max_length=4_000, description="`next` of the page before")
     category: Topic | None = Field(None, description="Only articles of this category")
     language: Language | None = Field(None, description="Only articles in this language")
+    since: Since | None = Field(
+        None, description="Put first what mattered since then: a time, or `last_visit` of this reader; 48 hours at most"
+    )
     explain: Flag = Field(False, description="Add the score and its parts to each card")
     exclude: list[Identifier] = Field(
         default_factory=list, max_length=500, description="Articles not to list; repeat the parameter for each"

@@ -92,7 +92,9 @@ def test_a_read_leans_the_next_answer_towards_its_subject(sample_service: Servic
     store, lifted, asked = sample_service.store, 0, 0
     for category in ("science", "sport", "politics", "technology", "health"):
         about = [one.id for one in newsroom.articles if one.category == category and one.language == "en"][:3]
-        reader = f"leaning-{category}"
+        reader, old = f"leaning-{category}", newsroom.articles[0].id
+        far = event(f"{reader}-far", old, reader=reader, minutes=60 * 24 * 60)  # no newcomer: those get their day
+        store.add_events([far], now=NOW)
         before = [card.category for card in sample_service.for_you(reader, limit=10).items].count(category)
         store.add_events([event(f"{reader}-{one}", one, reader=reader) for one in about], now=NOW)
         after = [card.category for card in sample_service.for_you(reader, limit=10).items].count(category)

@@ -21,6 +21,7 @@ from data.models import Command
 from data.outbox import Outbox
 from data.settings import load_settings
 from data.store.database import table
+from data.values import ServedPage
 from scheduler.jobs import jobs
 from scheduler.runner import Runner
 from scheduler.sender import LogSender
@@ -115,7 +116,7 @@ def test_people_pause_resume_and_cancel(newsroom: "Newsroom") -> None:
 
 def test_only_ticks_live_in_the_scheduler() -> None:
     class Idle:
-        lead = obey = plan = deliver = recover = judge = reach = staticmethod(lambda: None)
+        lead = obey = plan = deliver = recover = reach = judge = forget = staticmethod(lambda: None)
 
     made = jobs(Idle(), load_settings(tick_s=30), lease_s=15)
     assert [(job.name, job.every_s) for job in made] == [
@@ -124,9 +125,26 @@ def test_only_ticks_live_in_the_scheduler() -> None:
         ("plan", 30.0),
         ("deliver", 1.0),
         ("recover", 15.0),
-        ("judge", 900.0),
         ("reach", 60.0),
+        ("judge", 900.0),
+        ("forget", 3600.0),
     ]
+
+
+def test_the_leader_forgets_what_was_served_long_ago(newsroom: "Newsroom") -> None:
+    clock = a_morning(newsroom)
+    pages = [
+        ServedPage(f"s{days}", "for_you", None, None, clock.now() - timedelta(days=days), 0, (1, 2), 1)
+        for days in (1, 89, 91, 400)
+    ]
+    assert newsroom.store.add_served(pages) == 4
+    leader, other = runner(newsroom, clock, Lines()), runner(newsroom, clock, Lines())
+    leader.lead()
+    other.lead()
+    other.forget()
+    assert all(newsroom.store.served(page.served_id) for page in pages)
+    leader.forget()
+    assert [bool(newsroom.store.served(page.served_id)) for page in pages] == [True, True, False, False]
 
 
 def test_a_worker_starts_ticks_and_stops_giving_its_lease_back(newsroom: "Newsroom") -> None:

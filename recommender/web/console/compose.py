@@ -10,6 +10,7 @@ from data.errors import InvalidInput, NotAllowed
 from data.outbox import Outbox
 from data.store.people import ROLES
 from recommender.audience import KINDS, Estimate, check_audience
+from recommender.policies import in_force
 from recommender.push import Policy
 from recommender.web.console import access
 from recommender.web.console.audiences import estimate
@@ -22,7 +23,6 @@ from recommender.web.console.trial import trial_of
 from recommender.web.site import Site, site_of
 
 router = console_router()
-APPROVAL_ABOVE = 100  # readers after the limits: more need a second person
 BROADCAST_ABOVE = 10_000  # readers who are meant: from here on one message to a topic, where limits are lifted
 OFFERED = 60
 LIFTED = {"overrides_quiet": True, "daily_cap": 50, "min_gap_s": 0.0}  # a reader's own cap still holds
@@ -96,7 +96,7 @@ def alert_page(request: Request, alert_id: int) -> Response:
         results=results(site.store, alert, plans[0]) if plans else None,
         way=alert.way if alert.state == "sending" else _way(site, alert, found),
         sent=sent,
-        threshold=APPROVAL_ABOVE,
+        threshold=in_force(site.store).limits.approval_above,
         hold_s=HOLD_S,
         changes=site.store.changes(limit=20, target=f"alert {alert.id}"),
     )
@@ -154,7 +154,8 @@ def cancel(request: Request, alert_id: int) -> Response:
 
 def _needs(site: Site, alert: AlertRow, found: Estimate, email: str) -> str:
     """What sending takes: nothing, "approval" by another lead, or "alone" where there is no other."""
-    if found.after_limits <= APPROVAL_ABOVE and not alert.policy.get("overrides_quiet"):
+    above = in_force(site.store).limits.approval_above  # readers after the limits: more need a second person
+    if found.after_limits <= above and not alert.policy.get("overrides_quiet"):
         return ""
     leads = {one.email for one in site.store.people() if ROLES.index(one.role) >= ROLES.index("lead")}
     return "alone" if alert.author == email and leads <= {email} and leads else "approval"

@@ -6,6 +6,7 @@ from recommender.web.console import (
     history,
     now,
     personas,
+    policy,
     push,
     ranking,
     reach,
@@ -17,5 +18,21 @@ from recommender.web.console import (
     why,
 )
 
-PAGES = (signin, now, stories, reach, ranking, compose, push, rules, why, personas, history, compare, replay, system)
+PAGES = (
+    signin,
+    now,
+    stories,
+    reach,
+    ranking,
+    compose,
+    push,
+    policy,
+    rules,
+    why,
+    personas,
+    history,
+    compare,
+    replay,
+    system,
+)
 ROUTERS = tuple(one.router for one in PAGES)

@@ -11,15 +11,29 @@ from data.clock import instant, micros
 from data.errors import InvalidInput
 from data.past import PastRows
 from data.values import ReaderRow
+from recommender.replay.from_store import read_log
+from recommender.replay.served_log import ServedLog
+from recommender.replay.weights import replay_weights
 from recommender.rules import Choices
 from recommender.snapshot import ReaderView, Snapshot
 from recommender.web.console.replaying import Replayer
 from recommender.web.site import Site
 from recommender.whatif import under
-from recommender.yesterday import Past, Progress, Replayed, push_again, rank_again
+from recommender.yesterday import Interval, Measured, Past, Progress, Replayed, push_again, rank_again
 
 MOST = 500  # sessions or slots looked at: some seconds of work
 READS, IMPRESSIONS = 200, 400
+FEWEST = 30  # served lists with something opened; with fewer the reads themselves are replayed
+SERVED_MEASURES = (  # in words, field of WeightReplay, unit
+    ("nDCG@10 of what was shown", "ndcg_10", ""),
+    ("Of the candidates in a first ten", "coverage", "share"),
+    ("Median age of a first ten", "median_age_h", "hours"),
+    ("Readers who had news value 5 in their first three", "must_read_reach", "share"),
+)
+SERVED_NOTES = (
+    "Only what was shown could be opened: nDCG@10 judges the order of the articles that were shown.",
+    "Articles, rules and readers' choices are those of today.",
+)
 
 
 class WeightsReplayer:
@@ -37,11 +51,14 @@ class WeightsReplayer:
         if surface == "push":
             slots = self._slots(snapshot, float(args["hours"]), progress)
             scores = np.array(self.past.scores(self.site.clock.now()), np.float64).reshape(-1, 2)
-            found = push_again(live, tried, slots, (scores[:, 0], scores[:, 1]), _later(progress), window_h=window_h)
-        else:
-            sessions = self._sessions(snapshot, float(args["hours"]), progress)
-            found = rank_again(live, tried, sessions, _later(progress), window_h=window_h)
-        return found
+            return push_again(live, tried, slots, (scores[:, 0], scores[:, 1]), _later(progress), window_h=window_h)
+        now = self.site.clock.now()
+        since = now - timedelta(hours=float(args["hours"]))
+        log = read_log(self.site.store, snapshot, since, now, window_h=window_h, most=MOST)
+        if sum(bool(slate.opened.any()) for slate in log.slates) >= FEWEST:
+            return _of_served(log, args, progress)
+        sessions = self._sessions(snapshot, float(args["hours"]), progress)
+        return rank_again(live, tried, sessions, _later(progress), window_h=window_h)
 
     def _sessions(self, snapshot: Snapshot, hours: float, progress: Progress) -> list[Past]:
         now = self.site.clock.now()
@@ -83,6 +100,25 @@ class WeightsReplayer:
             return None
         view = ReaderView(_choices(state.row, snapshot), state.reads, state.impressions, state.row.id)
         return view, state.row.language
+
+
+def _of_served(log: ServedLog, args: Mapping[str, Any], progress: Progress) -> Replayed:
+    """The lists that were served, decided again under both."""
+    found = []
+    for turn, name in enumerate(("live", "tried")):
+        given = args[name]
+
+        def told(done: int, every: int, turn: int = turn) -> None:
+            progress(turn / 2 + done / every / 2, f"list {done:,} of {every:,}, {('live', 'tried')[turn]} weights")
+
+        random = np.random.default_rng(1)
+        found.append(replay_weights(log, given["weights"], options=given["options"], random=random, progress=told))
+    measures = [
+        Measured(words, Interval(*pair[0]), Interval(*pair[1]), unit)
+        for words, field, unit in SERVED_MEASURES
+        if np.isfinite(pair := [tuple(getattr(one, field)) for one in found]).all()
+    ]
+    return Replayed(measures, len(log), SERVED_NOTES)
 
 
 def _later(progress: Progress) -> Progress:

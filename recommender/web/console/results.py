@@ -62,11 +62,12 @@ def results(store: Store, alert: AlertRow, plan: PlanRow) -> Results | None:
 
 
 def _held(store: Store, alert: AlertRow, share: float) -> list[int]:
-    """The readers whom the alert was for, who are held out and still want alerts."""
+    """The readers whom the alert was for, who are held out, can be reached and still want alerts."""
     ids: list[int] = []
     looked = 0
     for page in store.reader_pages(size=PAGE, push_only=True):
-        meant = [one for one in page if is_meant(one, alert.audience)]
+        has = {one.reader_id for one in store.devices_of([one.id for one in page])}
+        meant = [one for one in page if one.id in has and is_meant(one, alert.audience)]
         out = is_holdout([one.key for one in meant], share).tolist()
         ids += [one.id for one, is_out in zip(meant, out, strict=True) if is_out]
         looked += len(page)

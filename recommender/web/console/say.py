@@ -64,6 +64,8 @@ SAID = {
     "cancelled": "Cancelled. What had not left will not leave.",
     "test": "Test on its way to that one device.",
     "policy": "Policy saved; the next plan obeys it.",
+    "draft-limits": "Draft saved. The live limits hold.",
+    "policy-replay": "Draft saved. The scheduler replays yesterday under it.",
     "person": "Role changed, from their next request on.",
     "signed-out": "Signed out.",
 }

@@ -29,9 +29,9 @@ function latest(address) {
   };
 }
 
-for (const form of document.querySelectorAll("form[data-preview]")) {
+for (const form of document.querySelectorAll("form[data-preview], form[data-dials]")) {
   const query = () => new URLSearchParams(new FormData(form));
-  const preview = latest(() => `${form.dataset.preview}?${query()}`);
+  const preview = form.dataset.preview ? latest(() => `${form.dataset.preview}?${query()}`) : () => {};
   const reach = form.dataset.reach ? latest(() => `${form.dataset.reach}?${query()}`) : () => {};
   let later = 0;
   const changed = () => {
@@ -47,7 +47,7 @@ for (const form of document.querySelectorAll("form[data-preview]")) {
     };
     slide.hidden = false;
     slide.addEventListener("input", () => {
-      number.value = Number(slide.value).toFixed(slide.step >= 1 ? 0 : 2);
+      number.value = Number(slide.value).toFixed(number.dataset.digits ?? (slide.step >= 1 ? 0 : 2));
       mark();
       changed();
     });

@@ -14,8 +14,10 @@ from data.desk_alerts import DeskAlerts
 from data.outbox import Outbox
 from data.settings import Settings
 from data.wire import DeviceIn, EventIn, ReaderPatch
+from recommender import policies
 from recommender.web.console import compose
 from scheduler.desk_alerts import plan_alert
+from scheduler.planning import Planner
 from scheduler.runner import Runner
 
 
@@ -126,7 +128,7 @@ def test_nothing_leaves_that_was_stopped_during_its_hold(room: Any, few_are_many
 @pytest.mark.parametrize("why", ["limits hold", "a place", "few", "two projects"])
 def test_all_others_go_to_each_device_with_every_limit(room: Any, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
     monkeypatch.setattr(compose, "BROADCAST_ABOVE", 500 if why == "few" else 5)
-    monkeypatch.setattr(compose, "APPROVAL_ABOVE", 5)
+    policies.change(room.store, {"approval_above": 5}, by="x", reason="x", now=room.now)
     if why == "two projects":
         room.store.put_device("r1", DeviceIn(fid="other-app", platform="ios", app="second"), now=room.now)
     fields = {"audience": "place", "value": "UTC"} if why == "a place" else {"audience": "everyone"}
@@ -135,26 +137,26 @@ def test_all_others_go_to_each_device_with_every_limit(room: Any, monkeypatch: p
     worked(room, phones, later_s=121)
     worked(room, phones, later_s=122)
     assert phones.posts == []
-    assert Outbox(room.store).plans(limit=1)[0].funnel.get("SEND")
+    assert sum(Outbox(room.store).plans(limit=1)[0].funnel.values()) > 10
 
 
 def test_a_sender_that_knows_no_topics_rings_each_phone(room: Any, few_are_many: None) -> None:
     number, phones = written(room, audience="everyone"), Phones()
     sent(room, number)
     worked(room, phones, later_s=121)
-    worked(room, phones, later_s=122)
+    worked(room, phones, later_s=300)  # planned late, its hold begins anew
     assert len(phones.rang) > 20
 
 
 def test_results_stand_beside_those_of_the_holdout(room: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compose, "APPROVAL_ABOVE", 1_000)
+    policies.change(room.store, {"approval_above": 1_000}, by="x", reason="x", now=room.now)
     with room.store.transaction() as connection:
         connection.execute(text("update reader set quiet_from = '00:00', quiet_until = '00:00'"))
     client, article = room.client("push_editor"), room.newest(3)
     given = {"article": article, "title": "Bridge closed", "audience": "everyone"}
     number = int(client.post("/console/push/new", data=given).headers["location"].rpartition("/")[2].partition("?")[0])
     client.post(f"/console/push/alerts/{number}/send")
-    assert plan_alert(room.store, number, now=room.now).endswith("held")
+    assert plan_alert(Planner(room.store, lambda: room.service.snapshot), number, now=room.now).endswith("held")
     phones, later = Topics(), room.now + timedelta(seconds=122)
     worked(room, phones, later_s=121)
     told = [fid.replace("fid-", "r") for fid in phones.rang]
