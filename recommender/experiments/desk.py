@@ -47,13 +47,17 @@ def start(
     kind: str = "split",
     metric: str = "opens",
     guardrails: Mapping[str, float] = GUARDRAILS,
+    kept_days: float = LONGEST_DAYS,
 ) -> ExperimentRow:
     """Begin an experiment on `share` of the readers, in two even arms; the first version is what is compared against.
 
-    A holdout keeps its first version for so long while the second arm follows what is live.
+    A holdout keeps its first version for so long while the second arm follows what is live. `kept_days`: how long the
+    log of served lists is kept, which no experiment can outlast.
     """
     versions = versions if kind == "holdout" else [_pinned(store, one) for one in versions]
     _check(store, key, kind, versions, days, reason)
+    if days > kept_days:
+        raise InvalidInput(f"served lists are forgotten after {kept_days:g} days; raise NEWSBELL_SERVED_DAYS first")
     rate_of(metric)
     for name, borne in guardrails.items():
         rate_of(name)
