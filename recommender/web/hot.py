@@ -24,6 +24,7 @@ from recommender.web.gate import Given, body_of, segment
 from recommender.web.related_lists import MINUTE_US, Body, KeptRelated, Key, RelatedLists
 from recommender.web.shapes import ForYouQuery, RelatedQuery, identifier
 from recommender.web.site import Site
+from recommender.web.together import Together
 from recommender.web.zipped import around, deflated, zipped
 
 JSON = (b"content-type", b"application/json")
@@ -53,6 +54,8 @@ class Hot:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.related_lists, self.for_you_lists = RelatedLists(site.service.shelf), ForYouLists(site.service.shelf)
+        self._revision = Together(site.store.reader_revisions)
+        self._rev = Together(lambda _: {None: site.store.article_rev()})
 
     def find(self, scope: Scope) -> "tuple[str, Call, str] | None":
         """The route, the function and the id, as it stands in the path, of a hot call; None: it is another one."""
@@ -75,7 +78,7 @@ class Hot:
         self._check_reading(scope, headers)
         wanted, reader = _query(ForYouQuery, scope["query_string"]), _identifier(name, "reader id")
         if not (wanted.cursor or wanted.explain or wanted.exclude or wanted.since):
-            return self._for_you(reader, wanted, headers)
+            return await self._for_you(reader, wanted, headers)
         ask = partial(
             self.site.service.for_you,
             reader,
@@ -97,10 +100,10 @@ class Hot:
             return Answer(200, zipped(body), (*LIST, ZIPPED))
         return Answer(200, body, LIST)
 
-    def _for_you(self, reader: str, wanted: ForYouQuery, headers: Given) -> Answer:
+    async def _for_you(self, reader: str, wanted: ForYouQuery, headers: Given) -> Answer:
         """A first page, from memory where nothing that decides it has changed."""
         service = self.site.service
-        revision, rev = self.site.store.reader_revision(reader)  # before anything else: what is kept is never newer
+        revision, rev = await self._revision(reader)  # before anything else: what is kept is never newer
         snapshot, now_us = service.snapshot, micros(self.site.clock.now())
         locale = "" if revision.is_known else _locale(headers)
         key = (reader if revision.is_known else f" {locale}", wanted.limit, wanted.category, wanted.language)
@@ -140,7 +143,7 @@ class Hot:
     async def _beside(self, key: Key) -> "KeptRelated | Body":
         """The list that everybody gets, from memory where nothing that decides it has changed."""
         service, lists = self.site.service, self.related_lists
-        rev = self.site.store.article_rev()  # before anything else: what is kept is never newer
+        rev = await self._rev(None)  # before anything else: what is kept is never newer
         snapshot, now_us = service.snapshot, micros(self.site.clock.now())
         kept = lists.get(key, rev, snapshot, now_us)
         self.site.metrics.cached("related", hit=kept is not None)
