@@ -4,11 +4,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+import msgspec
+import numpy as np
+
 from data.values import IntArray
 
 # A reader has been told, or may have been: these states count against caps, gaps and the story ledger.
 TOLD_STATES = ("held", "ready", "sending", "sent", "unknown")
 WAITING_STATES = ("held", "ready")
+HANDED_OVER = ("sending", "sent", "unknown")
+# Kinds of campaign fall into groups with limits of their own.
+PERSONAL, EDITORIAL, BREAKING = 0, 1, 2
+GROUP = {"digest": PERSONAL, "follow_up": PERSONAL, "manual": EDITORIAL, "breaking": BREAKING, "test": EDITORIAL}
 Settled = Literal["sent", "gone", "failed", "unknown", "ready"]  # ready: not sent, may be sent later
 
 
@@ -33,16 +40,52 @@ class CampaignRow:
     policy: dict[str, Any] = field(default_factory=dict)
     message: dict[str, str] = field(default_factory=dict)
     created_at: datetime | None = None
+    level: int = 3
+    audience: dict[str, Any] = field(default_factory=dict)
+    collapse_key: str = ""
+    send_time: str = "local_time"
+    best_within_h: int = 1
+    spread_s: int = 0
+    every_s: int = 900
+
+
+def _none() -> IntArray:
+    return np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What readers of one block were told or are about to be: one row an alert, however many devices it went to."""
+    """What readers of one block were told or are about to be: one row an alert, however many devices it went to.
+
+    `group` and `told_no` may be left out: then every alert is personal, and the first of its story.
+    """
 
     row: IntArray  # (alerts,) the reader's place in the block
     at_us: IntArray  # (alerts,) when it was handed over, or is due
     story_id: IntArray  # (alerts,) 0: no story
     update_no: IntArray  # (alerts,)
+    group: IntArray = field(default_factory=_none)  # (alerts,) PERSONAL, EDITORIAL or BREAKING
+    told_no: IntArray = field(default_factory=_none)  # (alerts,) see Delivery.told_no
+
+    def __post_init__(self) -> None:
+        for name in ("group", "told_no"):
+            if len(getattr(self, name)) != len(self.row):
+                object.__setattr__(self, name, np.zeros(len(self.row), np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What readers of one block had over longer times, one number a reader."""
+
+    today: IntArray  # (n,) alerts on the local date of the reader's instant
+    other_days: IntArray  # (n,) alerts on the other days of that local week, Monday to Sunday
+    unopened: IntArray  # (n,) alerts handed over since the last one that was opened
+    newest_us: IntArray  # (n,) when the newest of those was handed over; 0: none
+
+    @classmethod
+    def empty(cls, count: int) -> "Tally":
+        """Readers who were told nothing."""
+        return cls(*np.zeros((4, count), np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +103,7 @@ class NewDelivery:
     expires_at: datetime
     score: float = 0.0
     parts: dict[str, float] = field(default_factory=dict)
+    told_no: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +118,14 @@ class PlanRow:
     funnel: dict[str, int]
     examples: list[dict[str, Any]]
     weight_version: int
+    policy_version: int = 0
+    zone_version: str = ""
+    state: str = "done"
+    readers_due: int = 0
+    readers_done: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(msgspec.Struct, frozen=True, gc=False):
     """A delivery at the moment of sending, with all that can have changed since it was planned."""
 
     id: int
@@ -121,10 +169,19 @@ class Due:
     device_reader_id: int
     # what happened meanwhile
     has_read: bool = False  # this article, or another of its story
-    is_told: bool = False  # of this story, by another alert that was sent
+    told_us: int = 0  # when another alert last told of this story in this state; 0: never
     mode: str = "at_most_once"
     app: str = ""  # which Firebase project the device belongs to; empty: the only one, or the first
     alerts_us: tuple[int, ...] = ()  # when other alerts went out to this reader, newest day
+    groups: tuple[int, ...] = ()  # of those alerts, in the same order; shorter: personal
+    reader_key: str = ""
+    reader_since_us: int = 0  # since when we know the reader
+    level: int = 3
+    collapse_key: str = ""
+    today: int = 0  # other alerts on this local date
+    other_days: int = 0  # and on the other days of this local week
+    unopened: int = 0  # alerts since the last that was opened
+    newest_us: int = 0  # when the newest of those went out
 
 
 @dataclass(frozen=True, slots=True)

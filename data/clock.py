@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
 from typing import Protocol
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import TZPATH, ZoneInfo, available_timezones
 
 from data.errors import InvalidInput, InvalidTime
 
@@ -80,8 +82,19 @@ def parse_instant(text: str) -> datetime:
 
 @lru_cache(maxsize=1)
 def zone_names() -> frozenset[str]:
-    """The names the zone database knows."""
-    return frozenset(available_timezones())
+    """The names the zone database knows; not `localtime`, which is another zone on every machine."""
+    return frozenset(available_timezones()) - {"localtime"}
+
+
+@lru_cache(maxsize=1)
+def zone_database() -> str:
+    """Which zone database this process reads, for the log: the system's where there is one, else the package tzdata."""
+    for folder in map(Path, TZPATH):
+        if (folder / "UTC").is_file():
+            told = folder / "tzdata.zi"  # its first line: # version 2026a
+            first = told.read_text(encoding="utf-8").partition("\n")[0] if told.is_file() else ""
+            return f"{first.removeprefix('# version').strip() or 'of unknown version'} of {folder}"
+    return f"{version('tzdata')} of the package tzdata"
 
 
 @lru_cache(maxsize=1024)

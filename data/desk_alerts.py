@@ -14,16 +14,18 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from data.alerts import CampaignRow, NewDelivery
+from data.broadcasts import NewBroadcast, enter
 from data.campaigns import Campaigns
 from data.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from data.models import Alert, Article, Campaign, Command, Delivery, Device, Story
+from data.models import Alert, Article, Campaign, Command, Delivery, Device
 from data.outbox import Outbox
 from data.store import Store
 from data.store.audit import note
 from data.store.database import table
+from data.store.story_desk import renew
 
 ALERTS, CAMPAIGNS, DEVICES = table(Alert), table(Campaign), table(Device)
-STORIES, ARTICLES, DELIVERIES = table(Story), table(Article), table(Delivery)
+ARTICLES, DELIVERIES = table(Article), table(Delivery)
 HOLD_S = 120
 TTL_S = 3_600
 TITLE_MOST, BODY_MOST = 65, 240  # what a locked phone shows; longer is cut when it is sent
@@ -48,6 +50,17 @@ class AlertRow:
     campaign_id: int | None
     hold_until: datetime | None
     created_at: datetime
+    kind: str = "manual"
+    level: int = 3
+    mode: str = "at_most_once"
+    spread_s: int = 0
+    way: str = "deliveries"  # or "broadcast": one message to a topic
+    broadcast_id: int | None = None  # set as it leaves that way
+
+    @property
+    def topic(self) -> str | None:
+        """Whom a broadcast of it is for: who follows this topic; None: everybody."""
+        return str(self.audience["value"]).strip() if self.audience["kind"] == "topic" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +101,19 @@ class DeskAlerts:
         reason: str,
         now: datetime,
         corrects: int | None = None,
+        kind: str = "manual",
+        level: int | None = None,
+        mode: str = "at_most_once",
+        spread_s: int = 0,
     ) -> int:
-        """A new draft; returns its number. InvalidInput for a text of a test: it must not reach the public."""
+        """A new draft; returns its number. InvalidInput for a text of a test: it must not reach the public.
+
+        `kind` manual or breaking; `level` 1 to 3, 1 if it may ring in quiet hours. In `mode` at_least_once a message
+        whose sender vanished goes again and replaces the first. `spread_s`: sends are spread over so long.
+        """
         check_text(title, body)
+        level = (1 if policy.get("overrides_quiet") else 3) if level is None else level
+        _check_way(kind, level, mode, spread_s)
         fields: dict[str, Any] = {
             "title": title,
             "body": body,
@@ -98,6 +121,7 @@ class DeskAlerts:
             "policy": dict(policy),
             "reason": reason,
         }
+        fields |= {"kind": kind, "level": level, "mode": mode, "spread_s": spread_s}
         fields |= {"article_id": article_id, "corrects": corrects, "author": by, "approver": "", "state": "draft"}
         with self.store.transaction() as connection:
             made = self.store.insert(Alert).values(**fields, created_at=now).returning(ALERTS.c.id)
@@ -113,7 +137,9 @@ class DeskAlerts:
             connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(state="asked"))
             note(connection, by, "asked to approve", f"alert {alert_id}", now=now)
 
-    def send(self, alert_id: int, *, by: str, now: datetime, why: str = "", hold_s: int = HOLD_S) -> None:
+    def send(
+        self, alert_id: int, *, by: str, now: datetime, why: str = "", hold_s: int = HOLD_S, way: str = "deliveries"
+    ) -> None:
         """Hand the alert to the scheduler, held for `hold_s`: campaign, command, state and audit entry together."""
         hold_until = now + timedelta(seconds=hold_s)
         with self.store.transaction() as connection:
@@ -121,18 +147,32 @@ class DeskAlerts:
             _require(alert, "draft", "asked")
             campaign_id = self._campaign(connection, alert, now, hold_s)
             if alert.corrects is not None:
-                _renew_story(connection, alert.article_id)
+                _renew_story(connection, alert.article_id, now)
             values = {"state": "sending", "approver": by, "campaign_id": campaign_id, "hold_until": hold_until}
+            values["way"] = way
             connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(**values))
             command = {"kind": "alert", "args": {"alert": alert_id}, "state": "todo", "author": by, "result": ""}
             connection.execute(self.store.insert(Command).values(**command, created_at=now))
-            note(connection, by, "sent", f"alert {alert_id}", after={"leaves": hold_until}, why=why, now=now)
+            after = {"leaves": hold_until} | ({"way": way} if way != "deliveries" else {})
+            note(connection, by, "sent", f"alert {alert_id}", after=after, why=why, now=now)
+
+    def send_back(self, alert_id: int, *, why: str, now: datetime) -> None:  # sending -> asked
+        """The scheduler refuses an alert that has no leave: it waits for a person again, and its campaign goes."""
+        with self.store.transaction() as connection:
+            alert = _get(connection, alert_id, lock=True)
+            _require(alert, "sending")
+            values = {"state": "asked", "approver": "", "campaign_id": None, "hold_until": None}
+            connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(**values))
+            connection.execute(CAMPAIGNS.delete().where(CAMPAIGNS.c.id == alert.campaign_id))
+            note(connection, "newsbell", "sent back", f"alert {alert_id}", why=why, now=now)
 
     def cancel(self, alert_id: int, *, by: str, now: datetime) -> int:
         """Stop an alert: nothing of it that has not left will leave. Returns how many messages were stopped."""
         with self.store.transaction() as connection:
             alert = _get(connection, alert_id, lock=True)
             _require(alert, "draft", "asked", "sending")
+            if alert.broadcast_id is not None:
+                raise Conflict(f"alert {alert_id} has left as one message to a topic; send a correction")
             connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(state="cancelled"))
             if alert.campaign_id is not None:
                 ours = update(CAMPAIGNS).where(CAMPAIGNS.c.id == alert.campaign_id)
@@ -141,6 +181,46 @@ class DeskAlerts:
         if alert.campaign_id is None:
             return 0
         return Outbox(self.store).cancel(now=now, reason=f"cancelled by {by}", campaign_id=alert.campaign_id)
+
+    # --- as one message to a topic ---
+
+    def due_broadcasts(self, now: datetime) -> list[AlertRow]:
+        """Alerts whose hold is over that leave as a broadcast and have not; those that are no news any more stay."""
+        wanted = (ALERTS.c.state == "sending", ALERTS.c.way == "broadcast", ALERTS.c.broadcast_id.is_(None))
+        fresh = ALERTS.c.hold_until > now - timedelta(seconds=TTL_S)
+        query = select(ALERTS).join(CAMPAIGNS, CAMPAIGNS.c.id == ALERTS.c.campaign_id)
+        query = query.where(*wanted, ALERTS.c.hold_until <= now, fresh, CAMPAIGNS.c.state == "on")
+        with self.store.reading() as connection:
+            return [_row(one) for one in connection.execute(query.order_by(ALERTS.c.id))]
+
+    def leave(self, alert_id: int, one: NewBroadcast, *, now: datetime) -> int:
+        """Write its broadcast into the ledger, in one transaction with the alert: now it cannot be cancelled any more.
+
+        Conflict if it was cancelled, paused or sent meanwhile, or the topic was told of the story before.
+        """
+        with self.store.transaction() as connection:
+            alert = _get(connection, alert_id, lock=True)
+            _require(alert, "sending")
+            query = select(CAMPAIGNS.c.state).where(CAMPAIGNS.c.id == alert.campaign_id)
+            if alert.broadcast_id is not None or connection.execute(query).scalar() != "on":
+                raise Conflict(f"alert {alert_id} has left, or push is paused")
+            number = enter(connection, self.store, one, now)
+            connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(broadcast_id=number))
+            return number
+
+    def give_up(self, alert_id: int, why: str, *, now: datetime) -> None:
+        """Cancel an alert that could not leave, unless it has left or is over; the history says why."""
+        with self.store.transaction() as connection:
+            alert = _get(connection, alert_id, lock=True)
+            if alert.state == "sending" and alert.broadcast_id is None:
+                connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(state="cancelled"))
+                note(connection, "newsbell", "could not send", f"alert {alert_id}", why=why, now=now)
+
+    def apps(self) -> list[str]:
+        """The Firebase projects that active devices belong to."""
+        query = select(DEVICES.c.app).where(DEVICES.c.state == "active").distinct()
+        with self.store.reading() as connection:
+            return sorted(connection.execute(query).scalars())
 
     # --- tests ---
 
@@ -190,7 +270,11 @@ class DeskAlerts:
             id=0,
             key=f"alert-{alert.id}",
             name=alert.title,
-            kind="manual",
+            kind=alert.kind,
+            mode=alert.mode,
+            level=alert.level,
+            spread_s=alert.spread_s,
+            audience=alert.audience,
             ttl_s=TTL_S,
             hold_s=hold_s,
             policy=alert.policy,
@@ -210,6 +294,17 @@ def check_text(title: str, body: str) -> None:
         raise InvalidInput("this is the text of a test; it cannot be sent to the public")
 
 
+def _check_way(kind: str, level: int, mode: str, spread_s: int) -> None:
+    if kind not in ("manual", "breaking"):
+        raise InvalidInput(f"an alert of the desk is manual or breaking, not {kind!r}")
+    if level not in (1, 2, 3):
+        raise InvalidInput(f"level {level} is none; 1 is the most urgent, 3 the least")
+    if mode not in ("at_most_once", "at_least_once"):
+        raise InvalidInput(f"an alert is sent at_most_once or at_least_once, not {mode!r}")
+    if not 0 <= spread_s <= 6 * 3_600:
+        raise InvalidInput("an alert is spread over at most six hours")
+
+
 def _get(connection: Connection, alert_id: int, *, lock: bool = False) -> AlertRow:
     query = select(ALERTS).where(ALERTS.c.id == alert_id)
     row = connection.execute(query.with_for_update() if lock else query).first()
@@ -227,7 +322,8 @@ def _require(alert: AlertRow, *states: str) -> None:
         raise Conflict(f"alert {alert.id} is {alert.state} already; load its page again")
 
 
-def _renew_story(connection: Connection, article_id: int) -> None:
+def _renew_story(connection: Connection, article_id: int, now: datetime) -> None:
     """A correction is a material update: readers who were told may be told again."""
-    story = select(ARTICLES.c.story_id).where(ARTICLES.c.id == article_id).scalar_subquery()
-    connection.execute(update(STORIES).where(STORIES.c.id == story).values(update_no=STORIES.c.update_no + 1))
+    story = connection.execute(select(ARTICLES.c.story_id).where(ARTICLES.c.id == article_id)).scalar()
+    if story is not None:
+        renew(connection, story, now)

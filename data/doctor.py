@@ -3,12 +3,11 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from sqlalchemy import make_url
 
-from data.clock import zone_names
+from data.clock import zone_database, zone_names
 from data.errors import NewsbellError
 from data.settings import load_settings
 from data.store import Store
@@ -65,4 +64,4 @@ def _disk() -> str:
 
 
 def _zones() -> str:
-    return f"{len(zone_names())} zones, tzdata {version('tzdata')}"
+    return f"{len(zone_names())} zones, {zone_database()}"

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
 from sqlalchemy import BigInteger, Connection, cast, func, insert, literal, null, or_, select, update
 
-from data.alerts import TOLD_STATES, WAITING_STATES, CampaignRow, Due, NewDelivery, Outcome, PlanRow, Told
-from data.broadcasts import followed, said
+from data import ledger
+from data.alerts import WAITING_STATES, CampaignRow, Due, NewDelivery, Outcome, PlanRow, Told
 from data.clock import instant, micros
 from data.columns import UtcTime
 from data.errors import NotFound
@@ -147,35 +146,8 @@ class Outbox:
         return [PlanRow(**{name: getattr(row, name) for name in PlanRow.__dataclass_fields__}) for row in rows]
 
     def told(self, reader_ids: Sequence[int], *, since: datetime, story_ids: Iterable[int] = ()) -> Told:
-        """What these readers were told since `since`, and whatever they were ever told of these stories.
-
-        An alert that went to three devices is one row, a message to a topic one for each reader it reached. Its story
-        is the one its article is in now: merged stories count under the id they have today, an article without a story
-        under minus its own id.
-        """
-        place = {reader_id: row for row, reader_id in enumerate(reader_ids)}
-        story = func.coalesce(ARTICLES.c.story_id, -ARTICLES.c.id)
-        handed_at = func.coalesce(DELIVERIES.c.sent_at, DELIVERIES.c.not_before_at)
-        wanted = or_(handed_at > since, story.in_(list(story_ids)))
-        columns = (DELIVERIES.c.reader_id, story.label("story"), DELIVERIES.c.update_no)
-        found: list[tuple[int, int, int, int]] = []
-        with self.store.reading() as connection:
-            for part in chunks(list(reader_ids)):
-                query = (
-                    select(*columns, func.min(handed_at).label("at"))
-                    .select_from(DELIVERIES.join(ARTICLES, ARTICLES.c.id == DELIVERIES.c.article_id))
-                    .where(DELIVERIES.c.reader_id.in_(part), DELIVERIES.c.state.in_(TOLD_STATES), wanted)
-                    .group_by(DELIVERIES.c.campaign_id, DELIVERIES.c.slot, *columns)
-                )
-                rows = connection.execute(query)
-                found += [(place[row.reader_id], micros(row.at), row.story, row.update_no) for row in rows]
-            broadcasts = said(connection, since=since, stories=story_ids)
-            topics = followed(connection, list(reader_ids)) if any(one.reader_topic for one in broadcasts) else {}
-            for one in broadcasts:
-                reached = (row for reader, row in place.items() if one.reaches(topics.get(reader, ())))
-                found += [(row, micros(one.sent_at), one.story, one.update_no) for row in reached]
-        table_ = np.array(found, np.int64).reshape(-1, 4)
-        return Told(table_[:, 0], table_[:, 1], table_[:, 2], table_[:, 3])
+        """What these readers were told since `since`, and of these stories ever: see `ledger.told`."""
+        return ledger.told(self.store, reader_ids, since=since, story_ids=story_ids)
 
     def planned(self, campaign_id: int, reader_ids: Sequence[int], slots: Iterable[str]) -> set[tuple[int, str]]:
         """The (reader, slot) pairs this campaign has deliveries for, in whatever state."""
@@ -221,9 +193,14 @@ class Outbox:
         return self._move_waiting(WAITING_STATES, "cancelled", which, now, reason)
 
     def recover(self, now: datetime) -> int:  # sending -> unknown
-        """Close what a sender left behind: its message may have arrived, so it is never sent again."""
+        """Close what a sender left behind: its message may have arrived, so it is never sent again.
+
+        A campaign that sends at least once has it sent again: the same tag makes it replace the first.
+        """
         lost = DELIVERIES.c.lease_until <= now
+        again = lost & DELIVERIES.c.campaign_id.in_(select(CAMPAIGNS.c.id).where(CAMPAIGNS.c.mode == "at_least_once"))
         with self.store.transaction() as connection:
+            _move(connection, "sending", "ready", again, now, "the sender vanished", lease_until=None, sent_at=None)
             return len(_move(connection, "sending", "unknown", lost, now, "the sender vanished", lease_until=None))
 
     def _move_waiting(self, before: Sequence[str], after: str, which: Any, now: datetime, reason: str) -> int:

@@ -21,25 +21,28 @@ _MOVE = "update delivery set state = :after, reason = :reason where id in {ids} 
 _TAKE = """update delivery set state = 'sending', reason = '', lease_until = :lease, sent_at = :now,
     attempt = attempt + 1, fence = :fence where id in {ids} and state = 'ready'"""
 # A late answer replaces `unknown`, but what was given up as unknown is never made ready again.
-_MAY = """{d}attempt = {g}attempt and ({d}state = 'sending' or ({d}state = 'unknown'
-    and {g}state not in ('unknown', 'ready')))"""
-_CHANGED = """state = {g}state, reason = {g}reason, message_name = {g}name, lease_until = null,
-    not_before_at = coalesce({g}retry_us, {d}not_before_at),
-    sent_at = case when {g}state = 'ready' then null else {d}sent_at end"""
+_MAY = """{d}attempt = {attempt} and ({d}state = 'sending' or ({d}state = 'unknown'
+    and {state} not in ('unknown', 'ready')))"""
+_CHANGED = """state = {state}, reason = {reason}, message_name = {name}, lease_until = null,
+    not_before_at = coalesce({retry_us}, {d}not_before_at),
+    sent_at = case when {state} = 'ready' then null else {d}sent_at end"""
 # PostgreSQL joins the rows in one statement; SQLite, which would read the whole table for that, takes them one by one
 # in C.
 _GIVEN = """(select (value->>0)::bigint id, (value->>1)::int attempt, value->>2 state, value->>3 reason,
     value->>4 as name, (value->>5)::bigint retry_us from jsonb_array_elements(cast(:given as jsonb)) value) given"""
-_JOINED = {"d": "d.", "g": "given."}
+_JOINED = {"d": "d."} | {name: f"given.{name}" for name in ("attempt", "state", "reason", "name", "retry_us")}
 _NOTE_JOINED = f"""insert into delivery_event (delivery_id, at, before, after, reason)
     select d.id, cast(:now as bigint), d.state, given.state, given.reason
     from {_GIVEN} join delivery d on d.id = given.id where {_MAY.format(**_JOINED)}"""  # noqa: S608  nothing but the constants above
 _SETTLE_JOINED = f"""update delivery as d set {_CHANGED.format(**_JOINED)}
     from {_GIVEN} where d.id = given.id and {_MAY.format(**_JOINED)}"""  # noqa: S608
+# The places of `_given`: id, attempt, state, reason, name, retry_us; of a note, then, now.
+_PLACES = {"attempt": "?2", "state": "?3", "reason": "?4", "name": "?5", "retry_us": "?6"}
 _NOTE_EACH = f"""insert into delivery_event (delivery_id, at, before, after, reason)
-    select id, :now, state, :state, :reason from delivery where id = :id and {_MAY.format(d="", g=":")}"""  # noqa: S608
-_SETTLE_EACH = f"""update delivery set {_CHANGED.format(d="", g=":")}
-    where id = :id and {_MAY.format(d="", g=":")}"""  # noqa: S608
+    select id, ?7, state, ?3, ?4 from delivery where id = ?1 and {_MAY.format(d="", **_PLACES)}"""  # noqa: S608
+_SETTLE_EACH = (
+    f"update delivery set {_CHANGED.format(d='', **_PLACES)} where id = ?1 and {_MAY.format(d='', **_PLACES)}"  # noqa: S608
+)
 _PRUNE = """update device set state = :state where fid in {fids} and state = 'active'"""
 _FIDS = {
     "sqlite": "(select value from json_each(:fids))",
@@ -65,24 +68,18 @@ def take(connection: Connection, ids: Sequence[int], now: datetime, *, lease_s: 
 def settle(connection: Connection, results: Sequence[tuple[Due, Outcome]], now: datetime) -> int:
     """sending (or unknown) -> how each ended. Returns how many rows changed."""
     now_us = micros(now)
-    rows = [
-        {
-            "id": due.id,
-            "attempt": due.attempt,
-            "state": outcome.state,
-            "reason": outcome.reason,
-            "name": outcome.message_name,
-            "retry_us": micros(outcome.retry_at) if outcome.retry_at else None,
-            "now": now_us,
-        }
-        for due, outcome in results
-    ]
+    rows = [_given(due, outcome) for due, outcome in results]
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_NOTE_EACH, rows)
+        connection.exec_driver_sql(_NOTE_EACH, [(*row, now_us) for row in rows])
         return int(connection.exec_driver_sql(_SETTLE_EACH, rows).rowcount)
-    given = _json([tuple(row.values()) for row in rows])
+    given = _json(rows)
     connection.execute(text(_NOTE_JOINED), {"given": given, "now": now_us})
     return int(connection.execute(text(_SETTLE_JOINED), {"given": given}).rowcount)
+
+
+def _given(due: Due, outcome: Outcome) -> tuple[Any, ...]:
+    retry_us = micros(outcome.retry_at) if outcome.retry_at else None
+    return (due.id, due.attempt, outcome.state, outcome.reason, outcome.message_name, retry_us)
 
 
 def prune(connection: Connection, results: Sequence[tuple[Due, Outcome]]) -> None:

@@ -9,18 +9,63 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import ARRAY, BigInteger, Connection, String, and_, any_, bindparam, cast, func, or_, select
 
-from data.alerts import Due
+from data import ledger
+from data.alerts import EDITORIAL, GROUP, HANDED_OVER, Due
 from data.broadcasts import followed, said
-from data.clock import micros
+from data.clock import instant, micros
 from data.columns import UtcTime
-from data.models import Article, Campaign, Delivery, Device, Event, Reader, Source
+from data.models import Article, Broadcast, Campaign, Delivery, Device, Event, Reader, Source, Story
 from data.store.database import table
 
 DELIVERIES, CAMPAIGNS, ARTICLES, SOURCES = table(Delivery), table(Campaign), table(Article), table(Source)
-READERS, DEVICES, EVENTS = table(Reader), table(Device), table(Event)
+READERS, DEVICES, EVENTS, STORIES = table(Reader), table(Device), table(Event), table(Story)
 # Whoever did one of these knows the story, or does not want it.
 READ_KINDS = ("open", "read", "finish", "share", "save", "push_open", "hide", "less_like_this")
-HANDED_OVER = ("sending", "sent", "unknown")
+AWAY_KINDS = ("hide", "less_like_this")
+NOTHING = (0, 0, 0, 0)  # the tally of whoever got no alert lately
+
+
+class _Who(NamedTuple):
+    """A row of `_Queries.who` as the driver makes it: times in microseconds, lists as JSON text."""
+
+    id: int
+    key: str
+    campaign_id: int
+    slot: str
+    attempt: int
+    expires_us: int
+    article_id: int
+    update_no: int
+    reader_id: int
+    zone: str
+    push: int
+    quiet_from: str
+    quiet_until: str
+    daily_cap: int
+    since_us: int
+    reader_key: str
+    muted_topics: str
+    muted_sources: str
+    muted_stories: str
+    fid: str
+    token: str | None
+    platform: str
+    app: str
+    is_test: int
+    device_state: str
+    device_reader_id: int
+
+
+class _Why(NamedTuple):
+    """What deliveries of one campaign share."""
+
+    key: str
+    kind: str
+    policy: dict[str, Any]
+    mode: str
+    message: dict[str, str]
+    level: int
+    collapse_key: str
 
 
 class _Alert(NamedTuple):
@@ -29,6 +74,7 @@ class _Alert(NamedTuple):
     story: int
     again: bool
     sent_at: datetime
+    kind: str = ""
 
 
 # Campaigns of an earlier lane go first, however long those of a later one have waited.
@@ -44,7 +90,7 @@ def ready(connection: Connection, now: datetime, limit: int, without_apps: Colle
     campaigns = connection.execute(select(CAMPAIGNS.c.id, CAMPAIGNS.c.kind).where(CAMPAIGNS.c.state == "on")).all()
     found: list[int] = []
     for lane in LANES:
-        lined_up: list[tuple[datetime, int]] = []
+        lined_up: list[tuple[int, int]] = []
         for campaign in (row.id for row in campaigns if row.kind in lane):
             lined_up += _ready_of(connection, campaign, now, limit - len(found), without_apps)
         found += [number for _, number in sorted(lined_up)[: limit - len(found)]]
@@ -55,18 +101,20 @@ def ready(connection: Connection, now: datetime, limit: int, without_apps: Colle
 
 def _ready_of(
     connection: Connection, campaign: int, now: datetime, limit: int, without_apps: Collection[str]
-) -> list[tuple[datetime, int]]:
-    d = DELIVERIES.c
-    query = (
-        select(d.not_before_at, d.id)
-        .where(d.state == "ready", d.campaign_id == campaign, d.not_before_at <= now)
-        .order_by(d.not_before_at, d.id)
-        .limit(limit)
-    )
+) -> list[tuple[int, int]]:
+    query, given = _ready_query(), {"campaign": campaign, "now": now, "most": limit}
     if without_apps:
-        query = query.join(DEVICES, DEVICES.c.id == d.device_id).where(DEVICES.c.app.not_in(without_apps))
-    rows = connection.execute(query.with_for_update(skip_locked=True, of=DELIVERIES))
-    return [(row.not_before_at, row.id) for row in rows]
+        query = query.join(DEVICES, DEVICES.c.id == DELIVERIES.c.device_id).where(DEVICES.c.app.not_in(without_apps))
+    found: list[tuple[int, int]] = _raw(connection, query, given)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _ready_query() -> Any:
+    d = DELIVERIES.c
+    due = (d.campaign_id == bindparam("campaign"), d.not_before_at <= bindparam("now", type_=UtcTime))
+    found = select(d.not_before_at, d.id).where(d.state == "ready", *due).order_by(d.not_before_at, d.id)
+    return found.limit(bindparam("most")).with_for_update(skip_locked=True, of=DELIVERIES)
 
 
 def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due]:
@@ -77,16 +125,24 @@ def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due
     given = {"ids": query.given(ids)}
     if query.is_postgres:  # on SQLite the whole database has one writer: us
         connection.execute(query.lock, given).all()
-    rows = connection.execute(query.who, given).all()
-    articles = _by_number(connection, query.what, query.given({row.article_id for row in rows}))
-    campaigns = _by_number(connection, query.why, query.given({row.campaign_id for row in rows}))
-    read = set(connection.execute(query.read, given).scalars())
+    rows = [_Who._make(one) for one in _raw(connection, query.who, given)]
+    articles = _articles(connection, query, {row.article_id for row in rows})
+    campaigns = _campaigns(connection, query, {row.campaign_id for row in rows})
+    read = {one for (one,) in _raw(connection, query.read, given)}
     others: dict[int, list[Any]] = defaultdict(list)
     for row in connection.execute(query.others, given | {"since": now - timedelta(hours=24)}):
         others[row.id].append(row)
     _add_broadcasts(connection, rows, articles, others, now)
+    tally = _tally(connection, rows, now)
     due = {
-        row.id: _due(row, articles[row.article_id], campaigns[row.campaign_id], others.get(row.id, ()), row.id in read)
+        row.id: _due(
+            row,
+            articles[row.article_id],
+            campaigns[row.campaign_id],
+            others.get(row.id, ()),
+            row.id in read,
+            tally.get(row.id, NOTHING),
+        )
         for row in rows
     }
     return [due[one] for one in ids]
@@ -95,12 +151,14 @@ def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due
 def _add_broadcasts(
     connection: Connection,
     rows: Sequence[Any],
-    articles: dict[int, dict[str, Any]],
+    articles: dict[int, tuple[Any, ...]],
     others: dict[int, list[Any]],
     now: datetime,
 ) -> None:
     """Messages to topics count as alerts to everybody they reached."""
-    story = {row.id: articles[row.article_id]["story_id"] or -row.article_id for row in rows}
+    if connection.execute(_ANY_BROADCAST).first() is None:  # nearly always: the question itself costs more
+        return
+    story = {row.id: articles[row.article_id][-1] or -row.article_id for row in rows}
     told = said(connection, since=now - timedelta(hours=24), stories=set(story.values()))
     if not told:
         return
@@ -110,32 +168,65 @@ def _add_broadcasts(
         others[row.id] += [_Alert(one.story, one.update_no >= row.update_no, one.sent_at) for one in reached]
 
 
-def _due(row: Any, article: dict[str, Any], campaign: dict[str, Any], alerts: Sequence[Any], has_read: bool) -> Due:
-    fields = dict(row._mapping)
-    del fields["update_no"]
-    for name in _MUTED:
-        fields[name] = _names(fields[name])
-    if alerts:
-        story = article["story_id"] or -row.article_id
-        fields["is_told"] = any(one.story == story and one.again for one in alerts)
-        fields["alerts_us"] = tuple(micros(one.sent_at) for one in alerts)
-    written = campaign["message"]  # of the desk's own: an alert says what the desk wrote
-    campaign = {name: value for name, value in campaign.items() if name != "message"}
-    if written:
-        article = article | {"title": written["title"], "summary": written.get("body", "")}
-    return Due(**fields, **article, **campaign, has_read=has_read)
+def _tally(connection: Connection, rows: Sequence[Any], now: datetime) -> dict[int, tuple[int, int, int, int]]:
+    """By delivery: what its reader had over longer times, this alert left out."""
+    now_us = micros(now)
+    weeks = {name: ledger.local_week(now_us, name) for name in {row.zone for row in rows}}
+    asked = [ledger.Asked(row.id, row.reader_id, *weeks[row.zone], row.campaign_id, row.slot) for row in rows]
+    return ledger.tally(connection, asked, now=now, handed_over=True)
 
 
-def _by_number(connection: Connection, query: Any, given: Any) -> dict[int, dict[str, Any]]:
-    """What is true now of the articles, or campaigns: read once, however many deliveries they have."""
+def _due(
+    row: _Who,
+    article: tuple[Any, ...],
+    why: _Why,
+    alerts: Sequence[Any],
+    has_read: bool,
+    tally: tuple[int, int, int, int],
+) -> Due:
+    """In the order of the fields: by name it would take twice as long."""
+    told_us, alerts_us, groups = _alerts(row, article, alerts) if alerts else (0, (), ())
+    if why.message:  # of the desk's own: an alert says what the desk wrote
+        article = (article[0], why.message["title"], why.message.get("body", ""), *article[3:])
+    fields: tuple[Any, ...] = (
+        *(row.id, row.key, row.campaign_id, why.key, why.kind, why.policy, row.slot, row.attempt),
+        *(instant(row.expires_us), row.article_id, *article),
+        *(row.reader_id, row.zone, bool(row.push), row.quiet_from, row.quiet_until, row.daily_cap),
+        *(_names(row.muted_topics), _names(row.muted_sources), _names(row.muted_stories)),
+        *(row.fid, row.token, row.platform, bool(row.is_test), row.device_state, row.device_reader_id),
+        *(has_read, told_us, why.mode, row.app, alerts_us, groups, row.reader_key, row.since_us),
+        *(why.level, why.collapse_key, *tally),
+    )
+    return Due(*fields)
+
+
+def _alerts(row: _Who, article: tuple[Any, ...], alerts: Sequence[Any]) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+    """When its story was told last, when other alerts went out, and of which groups they are."""
+    story = article[-1] or -row.article_id
+    told_us = max((micros(one.sent_at) for one in alerts if one.story == story and one.again), default=0)
+    groups = tuple(GROUP.get(one.kind, EDITORIAL) for one in alerts)
+    return told_us, tuple(micros(one.sent_at) for one in alerts), groups
+
+
+def _articles(connection: Connection, query: "_Queries", ids: Collection[int]) -> dict[int, tuple[Any, ...]]:
+    """The fields of `Due` from `article_key` to `story_id`: read once, however many deliveries an article has."""
     found = {}
-    for row in connection.execute(query, {"ids": given}):
-        fields = dict(row._mapping)
-        if "topics" in fields:
-            fields["topics"] = tuple(fields["topics"])
-        number = fields.pop("id")
-        found[number] = fields
+    for number, *fields in _raw(connection, query.what, {"ids": query.given(ids)}):
+        topics = fields[7]
+        fields[7] = _names(topics) if isinstance(topics, str) else tuple(topics)
+        fields[8:11] = (None if one is None else instant(one) for one in fields[8:11])
+        found[number] = tuple(fields)
     return found
+
+
+def _campaigns(connection: Connection, query: "_Queries", ids: Collection[int]) -> dict[int, _Why]:
+    rows = connection.execute(query.why, {"ids": query.given(ids)})
+    return {number: _Why(*fields) for number, *fields in rows}
+
+
+def _raw(connection: Connection, query: Any, given: dict[str, Any]) -> list[Any]:
+    """The rows as the driver makes them: half the cost of SQLAlchemy's, where there are thousands."""
+    return list(connection.execute(query, given).cursor.fetchall())
 
 
 @lru_cache(maxsize=10_000)
@@ -144,12 +235,15 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(msgspec.json.decode(text, type=list[str]))
 
 
+_ANY_BROADCAST = select(table(Broadcast).c.id).limit(1)
+
 # --- the queries, written once: building one costs as much as running it ---
 
 _D, _R, _P, _A, _C = DELIVERIES.c, READERS.c, DEVICES.c, ARTICLES.c, CAMPAIGNS.c
 _MUTED = ("muted_topics", "muted_sources", "muted_stories")
 _told, _read = ARTICLES.alias("told"), ARTICLES.alias("read")
 _other, _theirs, _ours = DELIVERIES.alias("other"), ARTICLES.alias("theirs"), ARTICLES.alias("ours")
+_why = CAMPAIGNS.alias("why")
 
 
 class _Queries:
@@ -179,6 +273,7 @@ class _Queries:
         columns = (
             *(_D.id, _D.key, _D.campaign_id, _D.slot, (_D.attempt + 1).label("attempt"), _D.expires_at, _D.article_id),
             *(_D.update_no, _D.reader_id, _R.zone, _R.push, _R.quiet_from, _R.quiet_until, _R.daily_cap),
+            *(_R.created_at, _R.key.label("reader_key")),
             *(cast(_R[name], String).label(name) for name in _MUTED),
             *(_P.fid, _P.token, _P.platform, _P.app, _P.is_test, _P.state.label("device_state")),
             _P.reader_id.label("device_reader_id"),
@@ -188,14 +283,14 @@ class _Queries:
 
     def _what(self) -> Any:
         columns = (
-            *(_A.id, _A.key.label("article_key"), _A.title, _A.summary, _A.url, _A.image_url, _A.category, _A.topics),
-            *(_A.published_at, _A.embargo_until, _A.retracted_at, _A.story_id, SOURCES.c.key.label("source_key")),
+            *(_A.id, _A.key, _A.title, _A.summary, _A.url, _A.image_url, SOURCES.c.key, _A.category, _A.topics),
+            *(_A.published_at, _A.embargo_until, _A.retracted_at, _A.story_id),
         )
         joined = ARTICLES.outerjoin(SOURCES, SOURCES.c.id == _A.source_id)
         return select(*columns).select_from(joined).where(self._in(_A.id))
 
     def _why(self) -> Any:
-        columns = (_C.id, _C.key.label("campaign_key"), _C.kind.label("campaign_kind"), _C.policy, _C.mode, _C.message)
+        columns = (_C.id, *(_C[name] for name in _Why._fields))
         return select(*columns).where(self._in(_C.id))
 
     def _read(self) -> Any:
@@ -204,9 +299,15 @@ class _Queries:
             DELIVERIES.join(_told, _told.c.id == _D.article_id)
             .join(EVENTS, EVENTS.c.reader_id == _D.reader_id)
             .join(_read, _read.c.id == EVENTS.c.article_id)
+            .join(_why, _why.c.id == _D.campaign_id)
+            .outerjoin(STORIES, STORIES.c.id == _told.c.story_id)
         )
         same = or_(_read.c.id == _told.c.id, _read.c.story_id == _told.c.story_id)
+        # A material update makes it news again; for followers every new article does.
+        since = EVENTS.c.at >= func.coalesce(STORIES.c.renewed_at, 0)
+        after = or_(_why.c.kind != "follow_up", EVENTS.c.at >= _told.c.published_at)
         found = select(_D.id).select_from(joined).where(self._in(_D.id), EVENTS.c.kind.in_(READ_KINDS), same)
+        found = found.where(or_(EVENTS.c.kind.in_(AWAY_KINDS), and_(since, after)))
         return found.distinct()
 
     def _others(self) -> Any:
@@ -215,6 +316,7 @@ class _Queries:
             DELIVERIES.join(_ours, _ours.c.id == _D.article_id)
             .join(_other, _other.c.reader_id == _D.reader_id)
             .join(_theirs, _theirs.c.id == _other.c.article_id)
+            .join(_why, _why.c.id == _other.c.campaign_id)
         )
         story = func.coalesce(_theirs.c.story_id, -_theirs.c.id)
         columns = (
@@ -222,16 +324,18 @@ class _Queries:
             story.label("story"),
             (_other.c.update_no >= _D.update_no).label("again"),
             func.min(_other.c.sent_at).label("sent_at"),
+            _why.c.kind,
         )
         recent = _other.c.sent_at > bindparam("since", type_=UtcTime)
         wanted = (
             self._in(_D.id),
             _other.c.state.in_(HANDED_OVER),
+            _why.c.kind != "test",
             or_(recent, story == func.coalesce(_ours.c.story_id, -_ours.c.id)),
             ~and_(_other.c.campaign_id == _D.campaign_id, _other.c.slot == _D.slot),
         )
         found = select(*columns).select_from(joined).where(*wanted)
-        return found.group_by(_D.id, _other.c.campaign_id, _other.c.slot, "story", "again")
+        return found.group_by(_D.id, _other.c.campaign_id, _other.c.slot, "story", "again", _why.c.kind)
 
 
 @lru_cache(maxsize=2)

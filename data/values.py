@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +130,7 @@ class ReaderColumns:
     muted_sources: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     followed_stories: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     muted_stories: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    since_us: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))  # (n,) known since; empty: for long
 
     def __len__(self) -> int:
         return len(self.id)
@@ -138,7 +140,7 @@ class ReaderColumns:
         """The same readers as columns."""
         zones = tuple(dict.fromkeys(one.zone for one in readers))
         languages = tuple(dict.fromkeys(one.language for one in readers))
-        lists = {
+        lists: dict[str, Any] = {
             name: {row: found for row, one in enumerate(readers) if (found := getattr(one, name))} for name in CHOICES
         }
         return cls(
@@ -177,6 +179,7 @@ class ReaderColumns:
             muted_sources=_taken(self.muted_sources, place),
             followed_stories=_taken(self.followed_stories, place),
             muted_stories=_taken(self.muted_stories, place),
+            since_us=self.since_us[rows] if len(self.since_us) else self.since_us,
         )
 
 
@@ -256,6 +259,7 @@ class ServedPage:
     article_ids: tuple[int, ...]
     weight_version: int
     propensity: tuple[float, ...] | None = None  # of each item; None: nothing was left to chance
+    teams: tuple[int, ...] | None = None  # of an interleaved list: which version chose each item, -1: both
 
 
 @dataclass(frozen=True, slots=True)

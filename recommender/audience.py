@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from data.clock import is_quiet
 from data.errors import InvalidInput
-from data.values import ReaderRow
+from data.values import ReaderColumns, ReaderRow
 
-KINDS = ("everyone", "topic", "place", "language")
+KINDS = ("everyone", "topic", "place", "language", "followers")
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,41 @@ def check_audience(audience: Mapping[str, Any]) -> None:
 
 
 def is_meant(reader: ReaderRow, audience: Mapping[str, Any]) -> bool:
-    """Whether an alert is for this reader: everyone, who follows a topic, lives in a zone's place, reads a language."""
+    """Whether an alert is for this reader.
+
+    Everyone, who follows a topic or (followers) a story, lives in a zone's place, reads a language.
+    """
     kind, value = audience["kind"], str(audience.get("value", "")).strip().casefold()
     if kind == "topic":
         return value in {one.strip().casefold() for one in reader.followed_topics}
+    if kind == "followers":
+        return value in reader.followed_stories
     if kind == "place":
         return reader.zone.casefold().replace("_", " ").rpartition("/")[2] == value or reader.zone.casefold() == value
     if kind == "language":
         return reader.language.casefold().partition("-")[0] == value.partition("-")[0]
     return True
+
+
+def meant(readers: ReaderColumns, audience: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """The same of many readers (n,). Nothing said: everyone. Cost: by zones, languages and what is followed."""
+    kind, value = audience.get("kind", "everyone"), str(audience.get("value", "")).strip().casefold()
+    found = np.zeros(len(readers), bool)
+    if kind == "place":
+        names = (one.casefold() for one in readers.zones)
+        return np.array([*(value in _places(one) for one in names), False], bool)[readers.zone]
+    if kind == "language":
+        names = (one.casefold().partition("-")[0] for one in readers.languages)
+        return np.array([*(one == value.partition("-")[0] for one in names), False], bool)[readers.language]
+    if kind in ("topic", "followers"):
+        lists = readers.followed_topics if kind == "topic" else readers.followed_stories
+        found[[row for row, names in lists.items() if value in {one.strip().casefold() for one in names}]] = True
+        return found
+    return ~found
+
+
+def _places(zone: str) -> tuple[str, str]:
+    return zone, zone.replace("_", " ").rpartition("/")[2]
 
 
 def is_quiet_for(reader: ReaderRow, at: datetime) -> bool:

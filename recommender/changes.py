@@ -52,6 +52,7 @@ def next_change_us(snapshot: Snapshot, surface: str, at_us: int) -> int:
     columns = snapshot.index.columns
     rules = [rule.row for rule in snapshot.rules.get(surface, ())]
     turns = [micros(at) for row in rules for at in (row.starts_at, row.ends_at) if at is not None]
+    turns.extend(micros(at) for one in snapshot.trials.running for at in (one.starts_at, one.ends_at))
     turns.append(snapshot.popularity.last_us)  # a read dated ahead counts when its time has come
     later = [
         np.min(times[times > at_us], initial=NEVER_US)
@@ -61,7 +62,7 @@ def next_change_us(snapshot: Snapshot, surface: str, at_us: int) -> int:
 
 
 def _same_desk(old: Snapshot, new: Snapshot) -> bool:
-    return (old.sources, old.weights, old.rules) == (new.sources, new.weights, new.rules)
+    return (old.sources, old.weights, old.rules, old.trials) == (new.sources, new.weights, new.rules, new.trials)
 
 
 def _differing(old: ArticleIndex, new: ArticleIndex, count: int) -> Rows:

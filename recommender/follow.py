@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from data.clock import instant, micros
+from data.experiments import LIVE
 from data.store import Store
 from data.values import ArticleText, IntArray, RuleRow
 from recommender import index_files, rules
 from recommender.beside import Apply, Beside
 from recommender.build import PAGE, Built, build, pages
+from recommender.experiments.serving import Trials
 from recommender.index import ArticleIndex, Rows
 from recommender.index_files import Kept, Stamp
 from recommender.popularity import KEEP_H
@@ -210,12 +212,23 @@ class Follower:
         ]
         index = index.add(texts, self.progress)
         self.snapshot = replace(self.snapshot, index=index)
-        self.keeper.merge(sorted(moved))
-        self._place(told)
+        merged = self._merged(moved)
+        if merged != moved:  # the desk took articles out of a story
+            self._rebuild()
+        else:
+            self.keeper.merge(sorted(merged))
+            self._place(told)
         # Whoever assigned an article to a story while another process merged that story away left it behind.
-        left = np.isin(index.columns.story_id[index.alive], [old for old, _ in moved])
+        left = np.isin(index.columns.story_id[index.alive], [old for old, _ in merged])
         if left.any():
-            self.store.merge_stories(sorted(moved))
+            self.store.merge_stories(sorted(merged))
+
+    def _merged(self, moved: set[tuple[int, int]]) -> set[tuple[int, int]]:
+        """Those of the (old story, new story) moves that were merges; the others are splits by hand."""
+        if not moved:
+            return moved
+        into = self.store.merged_into([old for old, _ in moved])
+        return {(old, new) for old, new in moved if into.get(old) == new}
 
     def _place(self, told: Sequence[ArticleText]) -> None:
         index = self.snapshot.index
@@ -251,10 +264,12 @@ class Follower:
 
     def _merge(self, now: datetime) -> None:
         """Join stories that grew towards each other; their articles' new story comes back through the rows."""
-        pairs = self.keeper.merge_pass()
+        pairs = self.keeper.merge_pass(self.store.stories_apart())
         if pairs:
-            self.store.merge_stories(pairs)
+            done = self.store.merge_stories(pairs)
             self._absorb(self._texts(self.rev), now)
+            if len(done) < len(pairs):  # taken apart this very moment
+                self._rebuild()
             log.info("merged %d stories", len(pairs))
         self.is_new, self.merged_at = False, now
 
@@ -275,9 +290,16 @@ class Follower:
         live = {surface: self.store.live_weights(surface) for surface in SURFACES}
         weights = {surface: row for surface, row in live.items() if row}
         looked_up = self._rules(self.store.rules(now), {row.key: number for number, row in sources.items()})
-        old = self.snapshot
-        if (sources, weights, looked_up) != (old.sources, old.weights, old.rules):
-            self.snapshot = replace(old, sources=sources, weights=weights, rules=looked_up)
+        old, trials = self.snapshot, self._trials(now)
+        if (sources, weights, looked_up, trials) != (old.sources, old.weights, old.rules, old.trials):
+            self.snapshot = replace(old, sources=sources, weights=weights, rules=looked_up, trials=trials)
+
+    def _trials(self, now: datetime) -> Trials:
+        """The experiments that run, and the versions they try, which never change."""
+        running = tuple(self.store.experiments(now))
+        wanted = {(one.surface, arm.version) for one in running for arm in one.arms if arm.version != LIVE}
+        known = self.snapshot.trials.versions
+        return Trials(running, {key: known.get(key) or self.store.weight_version(*key) for key in wanted})
 
     def _rules(self, rows: Sequence[RuleRow], source_ids: dict[str, int]) -> dict[str, tuple[DeskRule, ...]]:
         wanted = [row.target_key for row in rows if row.target == "article"]

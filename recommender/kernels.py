@@ -11,6 +11,7 @@ MODULES = (
     "recommender.profile",
     "recommender.admission",
     "recommender.window",
+    "recommender.windowed",
     "recommender.mmr",
     "recommender.slates",
     "recommender.push_choice",

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from data.values import FloatArray, IntArray
 from recommender.compiled import compiled
-from recommender.packed import F32_2, F64, I64, PACKED, U8, Packed, Slots, cosines, scratch
+from recommender.lanes import LANES, ROWS, TABLE, direction_dots, fetch, forget, lane_dots, lanes, lay, mean, widen
+from recommender.packed import AHEAD, AHEAD_TERMS, F32_2, F64, I64, LONG, PACKED, U8, Packed, Slots
 from recommender.signals import HALF_CLOSE
 from recommender.subject import SUBJECT
 
@@ -78,7 +79,7 @@ def fill(pool: Pool, k: int, most: float, caps: Caps) -> tuple[NDArray[np.intp],
     chosen, held = _fill(
         np.ascontiguousarray(pool.value, np.float64), np.ascontiguousarray(pool.source, np.int64),
         np.ascontiguousarray(pool.story, np.int64), _bytes(pool.tier, n), _bytes(pool.must, n), waiting, mode,
-        matrix, slots, *packed.arrays, scratch(packed.width), k, most, caps.source, caps.story, caps.span,
+        matrix, slots, *packed.arrays, *lanes(packed.width, k), k, most, caps.source, caps.story, caps.span,
         -1 if pool.must is None else min(caps.must_show_within, k), np.float32(caps.same), SUBJECT.words,
         SUBJECT.dense,
     )  # fmt: skip
@@ -155,7 +156,7 @@ def _cost(cosine, most):
 
 
 @nb.njit
-def _likeness(one, chosen, start, size, mode, matrix, slots, texts, dense, shares, room):
+def _likeness(one, chosen, start, size, mode, matrix, slots, texts, laid, shares, room):
     """The greatest cosine of a candidate with the chosen from `start` on."""
     greatest = np.float32(-2)
     if mode == MATRIX:
@@ -163,27 +164,31 @@ def _likeness(one, chosen, start, size, mode, matrix, slots, texts, dense, share
             greatest = max(greatest, matrix[chosen[place], one])
         return greatest
     starts, ends, terms, weights, latent, directed = texts
-    others, found, along = room
+    rows, table, directions = laid
+    hits, factors, words, along, widest = room
+    slot = slots[one]
+    if start == 0:  # candidates come up the first time in about their own order
+        fetch(slots[min(one + AHEAD, len(slots) - 1)], starts, terms, weights, latent, AHEAD_TERMS)
+    for block in range(start // LANES, (size - 1) // LANES + 1):
+        lane_dots(slot, block, starts, ends, terms, weights, rows, table, hits, factors, words)
+    direction_dots(slot, latent, directions, start, size, widest, along)
     for place in range(start, size):
-        others[place] = slots[chosen[place]]
-    cosines(
-        slots[one], others[start:size], starts, ends, terms, weights, latent, directed, dense, shares[0], shares[1],
-        found[start:size], along[start:size],
-    )  # fmt: skip
-    for place in range(start, size):
-        greatest = max(greatest, found[place])
+        other = slots[chosen[place]]
+        words_weight = shares[0] if ends[slot] > starts[slot] and ends[other] > starts[other] else 0.0
+        dense_weight = shares[1] if directed[slot] and directed[other] else 0.0
+        greatest = max(greatest, mean(words[place], along[place], words_weight, dense_weight))
     return greatest
 
 
 @compiled(
     nb.types.Tuple((nb.int64[::1], nb.int8[::1]))(
-        F64, I64, I64, U8, U8, nb.int64[::1], nb.int64, F32_2, I64, *PACKED, nb.float32[::1], nb.int64, nb.float64,
+        F64, I64, I64, U8, U8, nb.int64[::1], nb.int64, F32_2, I64, *PACKED, ROWS, TABLE, nb.int64, nb.float64,
         nb.int64, nb.int64, nb.int64, nb.int64, nb.float32, nb.float64, nb.float64,
     ),
 )  # fmt: skip
-def _fill(  # noqa: C901, PLR0912 - one loop over the places
+def _fill(  # noqa: C901, PLR0912, PLR0915 - one loop over the places
     value, source, story, tier, must, waiting, mode, matrix, slots, starts, ends, terms, weights, latent, directed,
-    dense, k, most, source_cap, story_cap, span, within, same, words_share, dense_share,
+    rows, table, k, most, source_cap, story_cap, span, within, same, words_share, dense_share,
 ):  # fmt: skip
     n = len(value)
     key = np.rint(value / STEP) - TIER * tier  # of value less likeness, as far as it was compared
@@ -191,7 +196,12 @@ def _fill(  # noqa: C901, PLR0912 - one loop over the places
     key[waiting[waiting >= 0]] = -np.inf
     chosen, held = np.empty(k, np.int64), np.zeros(k, np.int8)
     texts, shares = (starts, ends, terms, weights, latent, directed), (words_share, dense_share)
-    room = np.empty(k, np.int64), np.empty(k, np.float32), np.empty(k, np.float32)
+    r, lanes_wide = latent.shape[1], (k // LANES + 1) * LANES
+    directions, filled = np.zeros((lanes_wide, r), np.float32), 1
+    room = (
+        np.empty(LONG, np.int32), np.empty(LONG, np.float32), np.empty(lanes_wide, np.float32),
+        np.empty(lanes_wide, np.float32), np.empty(r, np.float32),
+    )  # fmt: skip
     source, story = _coded(source), _coded(story)
     source_count, story_count = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)  # in the last places
     for place in range(1, k + 1):
@@ -216,7 +226,9 @@ def _fill(  # noqa: C901, PLR0912 - one loop over the places
                 pick = _best(key, source, source_count, source_cap, story, story_count, story_cap)
             if pick < 0 or mode == APART or compared[pick] == size:
                 break
-            cosine = _likeness(pick, chosen, compared[pick], size, mode, matrix, slots, texts, dense, shares, room)
+            cosine = _likeness(
+                pick, chosen, compared[pick], size, mode, matrix, slots, texts, (rows, table, directions), shares, room
+            )
             compared[pick] = size
             if cosine >= same and not must[pick]:
                 key[pick] = -np.inf
@@ -228,7 +240,13 @@ def _fill(  # noqa: C901, PLR0912 - one loop over the places
         chosen[size], held[size], key[pick] = pick, why, -np.inf
         source_count[source[pick]] += 1
         story_count[story[pick]] += 1
+        if mode == TEXTS:
+            table, filled = lay(slots[pick], size, starts, ends, terms, weights, rows, table, filled)
+            widen(latent, slots[pick], directions[size])
         size += 1
+    if mode == TEXTS:
+        for one in range(size):
+            forget(slots[chosen[one]], one, starts, ends, terms, rows)
     for place in range(1, k + 1):  # fewer items than slots: pins still come, as high as they can
         if waiting[place] >= 0:
             chosen[size], held[size] = waiting[place], PIN

@@ -13,7 +13,7 @@ from data.values import FloatArray, Histories, IntArray
 from data.wire import EVENT_KINDS
 from recommender.compiled import compiled
 from recommender.index import ArticleIndex, Rows
-from recommender.packed import F32, F64, I64
+from recommender.packed import F32, F64, I32, I64
 from recommender.signals import HOUR_US
 from recommender.subject import SUBJECT
 from recommender.vectors import Vectors, similarity
@@ -141,6 +141,25 @@ class Profiles:
         return np.asarray((mine + SOURCE_PRIOR / 2) / (most + SOURCE_PRIOR), np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class Liked:
+    """What one reader is drawn to: `Profiles.evidence`, `categories` and `liking`, the same numbers in one pass."""
+
+    evidence: float
+    shares: FloatArray  # (categories,) of the weight of the reads
+    liking: FloatArray  # (sources,)
+
+
+def liked(profiles: Profiles, source_ids: IntArray) -> Liked:
+    """The tastes of a batch of one. `source_ids` ascending. Cost: 0.1 us a read."""
+    columns = profiles.index.columns
+    evidence, shares, liking = _liked(
+        profiles.rows, profiles.weights, columns.category, columns.source_id, len(profiles.index.categories),
+        source_ids, SOURCE_PRIOR,
+    )  # fmt: skip
+    return Liked(evidence, shares, liking)
+
+
 _I8 = nb.types.Array(nb.int8, 1, "C", readonly=True)
 
 
@@ -198,3 +217,34 @@ def _unit_rows(rows: sparse.csr_matrix) -> sparse.csr_matrix:
 def _unit(rows: FloatArray) -> FloatArray:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(lengths > 1e-9, lengths, 1.0), np.float32)
+
+
+@compiled(
+    nb.types.Tuple((nb.float64, nb.float32[::1], nb.float32[::1]))(  # type: ignore[no-untyped-call]
+        I64, F32, I32, I64, nb.int64, I64, nb.float64
+    ),
+)
+def _liked(rows, weights, category, source_id, categories, ids, prior):  # type: ignore[no-untyped-def]
+    total, sums = 0.0, np.zeros(categories, np.float64)
+    source, liking = np.empty(len(rows), np.int64), np.zeros(len(ids), np.float32)
+    for one in range(len(rows)):
+        total += weights[one]
+        sums[category[rows[one]]] += weights[one]
+        source[one] = source_id[rows[one]]
+    evidence, shares = np.float32(total), np.empty(categories, np.float32)
+    for one in range(categories):
+        shares[one] = np.float32(sums[one]) / max(evidence, np.float32(1e-9))
+    order, most, mine = np.argsort(source, kind="mergesort"), np.float32(0), 0.0
+    for place in range(len(order)):
+        one = source[order[place]]
+        mine = weights[order[place]] + (mine if place and source[order[place - 1]] == one else 0.0)
+        if place + 1 == len(order) or source[order[place + 1]] != one:
+            most = max(most, np.float32(mine))
+            at = np.searchsorted(ids, one)
+            if one and at < len(ids) and ids[at] == one:
+                liking[at] = np.float32(mine)
+    for at in range(len(ids)):
+        liking[at] = (liking[at] + np.float32(prior / 2)) / (most + np.float32(prior))
+    if not len(rows):
+        liking[:] = np.float32(0.5)
+    return np.float64(evidence), shares, liking

@@ -4,25 +4,32 @@ Readers are rows (n), candidate articles are columns (m). Times are microseconds
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Protocol, Self
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.alerts import Told
-from data.errors import InvalidInput
+from data.alerts import Tally, Told
 from data.values import FloatArray, Histories, IntArray, ReaderColumns
+from data.wire import EVENT_KINDS
+from recommender import push_volume
+from recommender.push_policy import Policy
 from recommender.push_time import quiet_now
 
+__all__ = ["IS_AWAY", "IS_READ", "READ_KINDS", "Block", "Candidates", "Choice", "Mask", "Policy", "Verdict", "Verdicts"]
+__all__ += ["is_held_out", "is_holdout", "plan"]
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 DAY_US = 86_400_000_000
+_HOLDOUT = blake2b(digest_size=8, person=b"holdout")
 # Whoever did one of these knows the story, or does not want it.
 READ_KINDS = ("open", "read", "finish", "share", "save", "push_open", "hide", "less_like_this")
+IS_READ, IS_AWAY = (np.isin(EVENT_KINDS, one) for one in (READ_KINDS, ("hide", "less_like_this")))  # by kind of event
 
 
 class Verdict(IntEnum):
@@ -39,27 +46,8 @@ class Verdict(IntEnum):
     ALREADY_TOLD = 8  # every story not read was told before, in its present state
     BELOW_BAR = 9  # the best of what is left is not worth an alert
     NOTHING_NEW = 10  # no candidate in a language the reader reads that is not muted
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How much is too much; a campaign's `policy` row overrides field by field."""
-
-    daily_cap: int = 10  # alerts in any 24 hours; a reader's own cap counts too, the smaller one holds
-    min_gap_s: float = 7_200.0  # between two alerts to one reader
-    holdout_share: float = 0.02  # readers who never get alerts, to know what alerts do
-    overrides_quiet: bool = False
-    min_news_value: int = 2  # what the desk judged lower is no news; not judged passes
-    max_candidates: int = 1_000
-    priority: str = "normal"  # of the message: high wakes a sleeping phone
-
-    @classmethod
-    def of(cls, policy: Mapping[str, Any]) -> Self:
-        """The defaults with a row's values on top; InvalidInput names a field that is none."""
-        known = {one.name for one in fields(cls)}
-        if unknown := sorted(set(policy) - known):
-            raise InvalidInput(f"policy: no field {unknown[0]!r}; there are {', '.join(sorted(known))}")
-        return cls(**policy)
+    WEEKLY_BUDGET = 11  # this day's share of the week is used up; checked after TOO_SOON
+    STOP_LOSS = 12  # left too many unopened; checked after QUIET_HOURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +76,7 @@ class Block:
     has_device: Mask  # (n,)
     histories: Histories  # n of them, in the readers' order
     told: Told
+    tally: Tally | None = None  # None: nobody was told anything but `told`
 
     def __len__(self) -> int:
         return len(self.readers)
@@ -115,7 +104,9 @@ def plan(block: Block, choice: Choice, *, policy: Policy, bar: float) -> Verdict
 
     Deterministic, and the same for a reader alone and in any block; equal scores go to the earlier candidate.
     """
-    made = choice.choose(block, reader_checks(block, policy))
+    verdict = reader_checks(block, policy)
+    block = replace(block, told=push_volume.within_window(block.told, block.send_at_us, policy))
+    made = choice.choose(block, verdict)
     made.verdict[(made.verdict == Verdict.SEND) & (made.score < bar)] = Verdict.BELOW_BAR
     return made
 
@@ -123,14 +114,17 @@ def plan(block: Block, choice: Choice, *, policy: Policy, bar: float) -> Verdict
 def reader_checks(block: Block, policy: Policy) -> NDArray[np.int8]:
     """The checks that need no article (n,): SEND where all passed."""
     verdict = np.full(len(block), Verdict.SEND, np.int8)
-    readers, (alerts, near) = block.readers, _alerts_around(block, policy)
+    readers, at_us, told = block.readers, block.send_at_us, block.told
+    tally = block.tally or Tally.empty(len(block))
     checks = (
         (Verdict.OPTED_OUT, ~readers.push),
         (Verdict.NO_DEVICE, ~block.has_device),
         (Verdict.HOLDOUT, is_holdout(readers.key, policy.holdout_share)),
-        (Verdict.QUIET_HOURS, quiet_now(readers, block.send_at_us) & (not policy.overrides_quiet)),
-        (Verdict.DAILY_CAP, alerts >= np.minimum(readers.daily_cap, policy.daily_cap)),
-        (Verdict.TOO_SOON, near),
+        (Verdict.QUIET_HOURS, quiet_now(readers, at_us) & (not policy.overrides_quiet)),
+        (Verdict.STOP_LOSS, push_volume.stopped(at_us, tally, policy)),
+        (Verdict.DAILY_CAP, push_volume.over_cap(readers, at_us, told, policy)),
+        (Verdict.TOO_SOON, push_volume.too_soon(len(block), at_us, told, policy)),
+        (Verdict.WEEKLY_BUDGET, push_volume.over_budget(readers, at_us, tally, policy)),
     )
     for reason, fails in checks:
         verdict[(verdict == Verdict.SEND) & fails] = reason
@@ -143,23 +137,21 @@ def is_holdout(keys: Sequence[str], share: float) -> Mask:
         return np.zeros(len(keys), bool)
     if share >= 1:
         return np.ones(len(keys), bool)
-    limit = math.ceil(share * 2**64).to_bytes(8)  # bytes compare as the number they write
-    empty = blake2b(digest_size=8, person=b"holdout")
-    return np.array([_digest(empty, key) < limit for key in keys], bool)
+    limit = _limit(share)
+    return np.array([_digest(key) < limit for key in keys], bool)
 
 
-def _digest(begun: "blake2b", key: str) -> bytes:
-    made = begun.copy()
+def is_held_out(key: str, share: float) -> bool:
+    """The same of one reader."""
+    return share > 0 and (share >= 1 or _digest(key) < _limit(share))
+
+
+@lru_cache(maxsize=64)
+def _limit(share: float) -> bytes:
+    return math.ceil(share * 2**64).to_bytes(8)  # bytes compare as the number they write
+
+
+def _digest(key: str) -> bytes:
+    made = _HOLDOUT.copy()
     made.update(key.encode())
     return made.digest()
-
-
-def _alerts_around(block: Block, policy: Policy) -> tuple[IntArray, Mask]:
-    """(n,) alerts less than 24 hours from the reader's instant, and whether one is nearer than the gap.
-
-    Alerts that are planned for later count too: then no 24 hours anywhere hold more than the cap.
-    """
-    apart_us = np.abs(block.told.at_us - block.send_at_us[block.told.row])
-    alerts = np.bincount(block.told.row[apart_us < DAY_US], minlength=len(block))
-    near = np.bincount(block.told.row[apart_us < policy.min_gap_s * 1_000_000], minlength=len(block)) > 0
-    return alerts, near

@@ -11,7 +11,7 @@ from data.values import FloatArray, Histories, IntArray, ReaderColumns
 from data.wire import EVENT_KINDS
 from recommender.columns import base, fold_name
 from recommender.profile import HALF_LIFE_H, KIND_WEIGHT
-from recommender.push import READ_KINDS, Block, Candidates, Verdicts
+from recommender.push import IS_AWAY, READ_KINDS, Block, Candidates, Verdicts
 from recommender.push_kernel import compiled_for, judge, weigh
 from recommender.push_pool import Pool
 from recommender.push_reads import BUDGET_BYTES, Archive, ReadArticles
@@ -21,6 +21,7 @@ from recommender.subject import SUBJECT
 
 PERSONAL = ("similarity", "source", "breadth")  # the signals that differ by reader
 _KIND_WEIGHT = np.array([KIND_WEIGHT.get(kind, 0.0) for kind in EVENT_KINDS])
+_OUTDATED = EVENT_KINDS.index("impression")
 _IS_READ = np.array([kind in READ_KINDS for kind in EVENT_KINDS], np.uint8)
 
 
@@ -44,6 +45,7 @@ class Chooser:
         for name, values in pool.shared.items():
             worth = worth + self.weights[name] * values
         self._order = np.argsort(-worth, kind="stable")  # what is worth most to everybody is looked at first
+        self._archive = archive
         candidacy = Candidacy(pool.vectors.rows(self._order))
         self._stories = np.unique(pool.candidates.story_id)
         self._reads = ReadArticles(archive, candidacy, self._stories, pool.common, budget)
@@ -69,8 +71,9 @@ class Chooser:
         followed = self._items.followed(block.readers)
         muted = self._items.muted(block.readers)
         own = self._own_languages(block.readers)
-        for part in _parts(block.histories.indptr, self._reads.most):
-            history = _past(block.histories, part, self.at_us)
+        histories, kinds = block.histories, self._kinds(block.histories)
+        for part in _parts(histories.indptr, self._reads.most):
+            history = _past(histories, part, self.at_us, kinds)
             arrays = (
                 _writable(block.send_at_us[part], np.int64),
                 own[part],
@@ -82,6 +85,18 @@ class Chooser:
             readers = (verdict[part], *arrays, *(one for each in listed for one in each))
             self._judge(readers, (verdict[part], chosen[part], score[part], personal[part]))
         return Verdicts(verdict, chosen.astype(np.intp), score, self._parts_of(chosen, personal))
+
+    def _kinds(self, histories: Histories) -> NDArray[np.int8]:
+        """The kinds of the events (events,); what was done with a story before its last update is no read of it."""
+        if not self.pool.renewed:
+            return histories.kind
+        rows = self._archive.rows_of(histories.article_id)
+        story = np.where(rows >= 0, self._archive.facts(np.maximum(rows, 0)).story_id, 0)
+        stories = np.array(sorted(self.pool.renewed), np.int64)
+        place = np.minimum(np.searchsorted(stories, story), len(stories) - 1)
+        renewed_us = np.array([self.pool.renewed[int(one)] for one in stories], np.int64)[place]
+        is_old = (stories[place] == story) & (histories.at_us < renewed_us) & ~IS_AWAY[histories.kind]
+        return np.where(is_old, _OUTDATED, histories.kind).astype(np.int8)
 
     def _judge(self, readers: Sequence[Any], found: tuple[Any, ...]) -> None:
         longest = int(np.diff(readers[3]).max(initial=0))
@@ -232,7 +247,7 @@ def _parts(indptr: IntArray, most: int) -> Iterable[slice]:
         first = last
 
 
-def _past(histories: Histories, part: slice, at_us: int) -> tuple[Any, ...]:
+def _past(histories: Histories, part: slice, at_us: int, kinds: NDArray[np.int8]) -> tuple[Any, ...]:
     """The events of some readers: starts, article, kind and how much each counts at `at_us`."""
     starts = histories.indptr[part.start : part.stop + 1]
     events = slice(int(starts[0]), int(starts[-1]))
@@ -242,7 +257,7 @@ def _past(histories: Histories, part: slice, at_us: int) -> tuple[Any, ...]:
     at = np.ascontiguousarray(histories.at_us[events], np.int64)
     weigh(kind, at, dwell_s, at_us, HALF_LIFE_H * HOUR_US, _KIND_WEIGHT, weight)
     article = np.ascontiguousarray(histories.article_id[events], np.int64)
-    return np.ascontiguousarray(starts - starts[0]), article, kind, weight
+    return np.ascontiguousarray(starts - starts[0]), article, _writable(kinds[events], np.int8), weight
 
 
 def _writable(values: NDArray[Any], dtype: Any) -> NDArray[Any]:

@@ -1,7 +1,7 @@
 """The candidates of one plan: what may be pushed, what it is worth to everybody, what a reader's taste meets in it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +36,21 @@ class Pool:
     languages: tuple[str, ...]  # by number
     categories: int  # how many there are
     sources: int  # above the highest number of one
+    renewed: Mapping[int, int] = field(default_factory=dict)  # story -> its last material update, microseconds
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
 def pool(
-    snapshot: Snapshot, *, at_us: int, from_us: int, window_us: int, policy: Policy, update_nos: Mapping[int, int]
+    snapshot: Snapshot,
+    *,
+    at_us: int,
+    from_us: int,
+    window_us: int,
+    policy: Policy,
+    update_nos: Mapping[int, int],
+    renewed: Mapping[int, int] | None = None,
 ) -> Pool:
     """The newsworthy articles published in [from, at], one a story and language, that nothing forbids to push.
 
@@ -61,9 +69,12 @@ def pool(
     keep = np.sort(np.argsort(-worth, kind="stable")[: policy.max_candidates])
     adjust = placement(index, rows, rules, worth).adjust
     rows = rows[keep]
+    candidates = _candidates(snapshot, rows, window_us, update_nos)
+    known = set(candidates.story_id.tolist())
     return Pool(
         rows=rows,
-        candidates=_candidates(snapshot, rows, window_us, update_nos),
+        candidates=candidates,
+        renewed={story: at_us for story, at_us in (renewed or {}).items() if story in known},
         shared={name: values[keep] for name, values in shared.items()},
         adjust=adjust[keep],
         trust=trust(snapshot, rows),

@@ -2,18 +2,25 @@
 
 from collections.abc import Sequence
 from datetime import datetime, time
+from functools import lru_cache
+
+import msgspec
 
 from data.alerts import Due
 from data.clock import is_quiet, micros
 from data.values import RuleRow
-from recommender.push import DAY_US, Policy
+from recommender.push import is_held_out
+from recommender.push_policy import HousePolicy, Policy
+from recommender.push_volume import is_told, volume_reason
 
 
-def recheck(due: Due, now: datetime, *, rules: Sequence[RuleRow] = ()) -> str | None:
-    """Why this delivery must not go out now, or None. `rules` are those in effect."""
+def recheck(due: Due, now: datetime, *, rules: Sequence[RuleRow] = (), house: HousePolicy | None = None) -> str | None:
+    """Why this delivery must not go out now, or None. `rules` are those in effect, `house` the policy in force."""
     if due.campaign_kind == "test":  # rings a test device alone, whatever its reader was told or has read
         return _article(due, now, rules) or _device(due)
-    return _article(due, now, rules) or _device(due) or _reader(due, now) or _volume(due, now)
+    policy = _policy(msgspec.json.encode(due.policy), due.campaign_kind, house)
+    stops = _article(due, now, rules) or _device(due) or _reader(due, now, policy)
+    return stops or volume_reason(due, micros(now), policy)
 
 
 def _article(due: Due, now: datetime, rules: Sequence[RuleRow]) -> str | None:
@@ -21,7 +28,7 @@ def _article(due: Due, now: datetime, rules: Sequence[RuleRow]) -> str | None:
         return "retracted"
     if due.published_at > now or (due.embargo_until is not None and due.embargo_until > now):
         return "embargoed"
-    return "blocked" if any(_stops(rule, due) for rule in rules) else None
+    return "blocked" if rules and any(_stops(rule, due) for rule in rules) else None
 
 
 def _device(due: Due) -> str | None:
@@ -32,27 +39,40 @@ def _device(due: Due) -> str | None:
     return "test_only" if due.campaign_kind == "test" and not due.is_test else None
 
 
-def _reader(due: Due, now: datetime) -> str | None:
+def _reader(due: Due, now: datetime, policy: Policy) -> str | None:
     if not due.push:
         return "opted_out"
+    if is_held_out(due.reader_key, policy.holdout_share):
+        return "holdout"
     if due.has_read:
         return "already_read"
-    if due.is_told:
+    if is_told(due, micros(now), policy):
         return "already_told"
-    topics = {topic.strip().casefold() for topic in (*due.topics, due.category or "")}
-    muted = not topics.isdisjoint(topic.strip().casefold() for topic in due.muted_topics)
-    if muted or due.source_key in due.muted_sources or str(due.story_id) in due.muted_stories:
+    if _is_muted(due):
         return "muted"
-    quiet = is_quiet(now, due.zone, time.fromisoformat(due.quiet_from), time.fromisoformat(due.quiet_until))
-    return "quiet_hours" if quiet and not Policy.of(due.policy).overrides_quiet else None
+    quiet = not policy.overrides_quiet and _is_quiet(now, due.zone, due.quiet_from, due.quiet_until)
+    return "quiet_hours" if quiet else None
 
 
-def _volume(due: Due, now: datetime) -> str | None:
-    policy, now_us = Policy.of(due.policy), micros(now)
-    if sum(now_us - at_us < DAY_US for at_us in due.alerts_us) >= min(policy.daily_cap, due.daily_cap):
-        return "daily_cap"
-    too_near = any(now_us - at_us < policy.min_gap_s * 1_000_000 for at_us in due.alerts_us)
-    return "too_soon" if too_near else None
+def _is_muted(due: Due) -> bool:
+    if due.source_key in due.muted_sources or str(due.story_id) in due.muted_stories:
+        return True
+    if not due.muted_topics:
+        return False
+    topics = {topic.strip().casefold() for topic in (*due.topics, due.category or "")}
+    return not topics.isdisjoint(topic.strip().casefold() for topic in due.muted_topics)
+
+
+@lru_cache(maxsize=4_096)
+def _is_quiet(now: datetime, zone_name: str, quiet_from: str, quiet_until: str) -> bool:
+    """The same for most deliveries of one claim."""
+    return is_quiet(now, zone_name, time.fromisoformat(quiet_from), time.fromisoformat(quiet_until))
+
+
+@lru_cache(maxsize=1_024)
+def _policy(text: bytes, kind: str, house: HousePolicy | None) -> Policy:
+    """Read once for all deliveries of a campaign."""
+    return Policy.of(msgspec.json.decode(text), kind, house)
 
 
 def _stops(rule: RuleRow, due: Due) -> bool:

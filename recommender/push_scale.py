@@ -10,8 +10,11 @@ from scipy import sparse
 from data.values import IntArray
 from recommender import push
 from recommender.index import ArticleIndex, Rows
-from recommender.push import Block, Policy, Verdicts
+from recommender.push import Block, Choice, Verdicts
 from recommender.push_choice import Chooser
+from recommender.push_desk import DeskChoice
+from recommender.push_follow import FollowerChoice
+from recommender.push_policy import Policy
 from recommender.push_pool import Pool
 from recommender.push_reads import Archive, Facts, IndexArchive
 from recommender.vectors import Vectors
@@ -63,13 +66,24 @@ class Brief:
     policy: Policy
     bar: float
     name: str
+    kind: str = "digest"  # of the campaign
+    desk: DeskChoice | None = None  # the article that a person chose
+
+
+def choice_of(brief: Brief) -> Choice:
+    """How the best candidate is found: the one a person chose, what followers wait for, or by taste."""
+    if brief.desk is not None:
+        return brief.desk
+    if brief.kind == "follow_up":
+        return FollowerChoice(brief.archive, brief.pool, brief.weights)
+    return Chooser(brief.archive, brief.pool, brief.weights, brief.at_us)
 
 
 def judge(brief: Brief, block: Block) -> Verdicts:
     """How the readers of a block end. The articles met stay with the thread until it works on another plan."""
     name, chooser = getattr(_here, "kept", ("", None))
     if name != brief.name or chooser is None:
-        chooser = Chooser(brief.archive, brief.pool, brief.weights, brief.at_us)
+        chooser = choice_of(brief)
         _here.kept = brief.name, chooser
     return push.plan(block, chooser, policy=brief.policy, bar=brief.bar)
 

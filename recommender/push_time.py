@@ -23,6 +23,11 @@ def quiet_now(readers: ReaderColumns, at_us: IntArray) -> NDArray[np.bool_]:
 
 def wall_s(zones: Sequence[str], zone_of: NDArray[np.int32], at_us: IntArray) -> IntArray:
     """Seconds since local midnight on the readers' walls (n,); `zone_of` (n,) are places in `zones`."""
+    return local_s(zones, zone_of, at_us) % DAY_S
+
+
+def local_s(zones: Sequence[str], zone_of: NDArray[np.int32], at_us: IntArray) -> IntArray:
+    """What the readers' walls show, as seconds since their own 1970-01-01 00:00 (n,)."""
     offset_s = np.zeros(len(at_us), np.int64)
     if not len(at_us):
         return offset_s
@@ -30,7 +35,7 @@ def wall_s(zones: Sequence[str], zone_of: NDArray[np.int32], at_us: IntArray) ->
     numbers, starts = np.unique(zone_of[order], return_index=True)
     for number, mine in zip(numbers.tolist(), np.split(order, starts[1:]), strict=True):
         offset_s[mine] = _offsets(zones[number], at_us[mine])
-    return (at_us // 1_000_000 + offset_s) % DAY_S
+    return at_us // 1_000_000 + offset_s
 
 
 def _offsets(name: str, at_us: IntArray) -> IntArray:

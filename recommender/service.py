@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from random import Random
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Literal
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from data.clock import Clock, micros
 from data.errors import NotFound
+from data.experiments import LIVE
 from data.settings import Settings
 from data.store import Store
 from data.values import ReaderRow, ServedPage
@@ -22,6 +24,7 @@ from recommender import catch_up, slates
 from recommender import for_you as listing
 from recommender.answers import RelatedList, Shown, Slate, Told, for_you_cards, related_cards, told_of
 from recommender.beside import Beside
+from recommender.experiments.mixing import Mixed, by_team, mix
 from recommender.explain import Asked, TitlesOf, explain
 from recommender.explore import explore
 from recommender.follow import Follower, Progress
@@ -52,6 +55,7 @@ class Page:
 
     slate: Slate
     again: "Again"
+    is_drafted: bool = False  # by chance, between two versions: to be drafted anew each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,21 +277,36 @@ class Service:
         """`for_you`, for a face that keeps answers."""
         owner = slates.whose(key, category, language)
         view, spoken, zone_name = self._view(key, at)
-        spoken = spoken or locale
+        spoken, at_us = spoken or locale, micros(at or self.clock.now())
         if cursor:
             slate, ask = self._kept(cursor, owner, wait=wait), self._ask(limit, None, None, exclude)
-            return self._continued(slate, view, ask, spoken or language, explain)
-        snapshot, at_us = self.snapshot, micros(at or self.clock.now())
-        ask = self._caught_up(self._ask(limit, category, language, exclude), since, view, zone_name, at_us)
+            snapshot = self._seated(key, slate.at_us)[0]
+            return self._continued(slate, snapshot, view, ask, spoken or language, explain)
+        snapshot, other = self._seated(key, at_us)
+        ask = self._ask(limit, category, language, exclude, snapshot)
+        ask = self._caught_up(ask, since, view, zone_name, at_us)
         ranked = listing.for_you(snapshot, view, ask, at_us=at_us, language=spoken)
         self.observer.listed("for_you", len(ranked.rows), is_cold=not len(view.history.at_us))
-        served_id = _served_id()
-        explored = explore(snapshot, ranked, at_us, np.random.default_rng(int(served_id, 16)))
-        ranked = explored.ranked
+        served_id, mixed, propensity = _served_id(), None, None
+        if other is None:
+            explored = explore(snapshot, ranked, at_us, np.random.default_rng(int(served_id, 16)))
+            ranked, propensity = explored.ranked, explored.propensity
+        else:
+            second = listing.for_you(other, view, ask, at_us=at_us, language=spoken)
+            mixed = mix(snapshot.index, ranked, second, Random(served_id))  # noqa: S311  # a draft, not a secret
+            ranked = mixed.first
         slate = Kept(served_id, at_us, owner, 0, slates.order_of(snapshot.index, ranked, limit))
         count = min(limit, ranked.served)
         shown = Shown(at_us, spoken or language or "en", explain)
-        return self._page(slate, slate.after(count), snapshot, view, ranked, count, shown, explored.propensity)
+        return self._page(slate, slate.after(count), snapshot, view, ranked, count, shown, propensity, mixed)
+
+    def _seated(self, key: str, at_us: int) -> tuple[Snapshot, Snapshot | None]:
+        """The snapshot under the version that is the reader's, and the other one where lists are interleaved."""
+        snapshot = self.snapshot
+        seat = snapshot.trials.seat("for_you", key, at_us)
+        versions = seat.versions if seat else (LIVE,)
+        first, *rest = [snapshot.under_version("for_you", one) for one in versions]
+        return first, rest[0] if rest else None
 
     def _kept(self, cursor: str, owner: bytes, *, wait: bool) -> Kept:
         slate = self._cursors.read(cursor, owner, micros(self.clock.now()))
@@ -297,10 +316,11 @@ class Service:
             self.refresh()
         return slate
 
-    def _continued(self, slate: Kept, view: ReaderView, ask: Ask, language: str | None, explain: bool) -> Page:
+    def _continued(
+        self, slate: Kept, snapshot: Snapshot, view: ReaderView, ask: Ask, language: str | None, explain: bool
+    ) -> Page:
         """The next page of a kept slate: the articles it was decided to hold, whatever arrived since."""
         now_us = micros(self.clock.now())
-        snapshot = self.snapshot
         ranked, places = slates.still(snapshot, view, slate, ask.exclude, now_us)
         count = min(ask.limit, len(places))
         rest = slate.after(places[count - 1] + 1) if count < len(places) else None
@@ -316,17 +336,23 @@ class Service:
         count: int,
         shown: Shown,
         propensity: tuple[float, ...] | None = None,
+        mixed: Mixed | None = None,
     ) -> Page:
         """The first `count` of a ranking as a page of the slate, logged; `rest` is what `next` continues with."""
         cards = for_you_cards(self.shelf, snapshot, view, ranked, range(count), shown)
-        ids, version = _ids(snapshot, ranked, count), self._version("for_you")
+        ids, version = _ids(snapshot, ranked, count), snapshot.version_of("for_you")
         page = ServedPage(
             slate.served_id, "for_you", view.id or None, None, shown.at, slate.offset, ids, version, propensity
         )
+        if mixed is not None:
+            theirs = for_you_cards(self.shelf, snapshot, view, mixed.second, range(count), shown)
+            cards = by_team(cards, theirs, mixed)
+            page = replace(page, teams=mixed.teams[:count])
         self._note(page)
         packed = packed_ids(rest.ids) if rest else b""
         told = Slate(slate.served_id, cards, self._cursors.write(rest, packed) if rest else None)
-        return Page(told, Again(page, rest, packed, len(ranked.rows), not len(view.history.at_us)))
+        again = Again(page, rest, packed, len(ranked.rows), not len(view.history.at_us))
+        return Page(told, again, is_drafted=mixed is not None)
 
     def serve_again(self, page: Again, owner: bytes) -> tuple[str, str | None]:
         """Serve a first page once more, as a list of its own that begins now: its id and its `next`."""
@@ -361,13 +387,21 @@ class Service:
         found = self.shelf.article(article)
         view, spoken, zone_name = self._view(reader, at)
         at_us = micros(at or self.clock.now())
-        ask = self._caught_up(self._ask(limit, None, None, ()), None, view, zone_name, at_us)
+        snapshot = self._seated(reader, at_us)[0]
+        ask = self._caught_up(self._ask(limit, None, None, (), snapshot), None, view, zone_name, at_us)
         asked = Asked(reader, found, at_us, ask, spoken, surface)
-        return explain(self.snapshot, view, asked, _Titles(self.shelf))
+        return explain(snapshot, view, asked, _Titles(self.shelf))
 
-    def _ask(self, limit: int, category: str | None, language: str | None, exclude: Sequence[str]) -> Ask:
+    def _ask(
+        self,
+        limit: int,
+        category: str | None,
+        language: str | None,
+        exclude: Sequence[str],
+        snapshot: Snapshot | None = None,
+    ) -> Ask:
         ids = tuple(self.store.article_ids(exclude).values()) if exclude else ()
-        options = self.snapshot.options_of("for_you")
+        options = (snapshot or self.snapshot).options_of("for_you")
         window_h = options.window_h or self.settings.window_days * 24
         return Ask(limit=limit, category=category, language=language, exclude=ids, window_h=window_h)
 

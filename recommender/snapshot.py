@@ -1,7 +1,7 @@
 """Everything a ranking decision looks at, as values that never change under it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from data.values import FloatArray, Histories, IntArray, SourceRow, WeightRow
 from recommender import signals
 from recommender.columns import base
+from recommender.experiments.serving import Trials
 from recommender.index import ArticleIndex, Rows
 from recommender.popularity import Popularity
 from recommender.profile import Profiles
@@ -49,6 +50,7 @@ class Snapshot:
     weights: Mapping[str, WeightRow] = field(default_factory=dict)
     rules: Mapping[str, tuple[DeskRule, ...]] = field(default_factory=dict)
     windows: Windows = field(default_factory=Windows, compare=False, repr=False)  # kept from snapshot to snapshot
+    trials: Trials = field(default_factory=Trials)
 
     def weights_of(self, surface: str) -> Mapping[str, float]:
         """The live weights of a surface; the built-in ones before any were published."""
@@ -65,6 +67,19 @@ class Snapshot:
         """Outlets ascending, and the desk's trust in each."""
         ids = np.array(sorted(self.sources), np.int64)
         return ids, np.array([self.sources[int(one)].trust for one in ids], np.float32)
+
+    def under_version(self, surface: str, version: int) -> "Snapshot":
+        """The same view with one surface's weights those of a version that an experiment tries."""
+        row = self.trials.weights(surface, version)
+        if row is None:
+            return self
+        if (surface, version) not in self._tried:
+            self._tried[surface, version] = replace(self, weights={**self.weights, surface: row})
+        return self._tried[surface, version]
+
+    @cached_property
+    def _tried(self) -> dict[tuple[str, int], "Snapshot"]:
+        return {}
 
     def version_of(self, surface: str) -> int:
         """The version of the live weights, 0 for the built-in ones."""

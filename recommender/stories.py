@@ -3,7 +3,7 @@
 A story's id is the id of its founding article, so processes that see the same articles name stories alike.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -131,17 +131,18 @@ class StoryKeeper:
         """Put an article (one row) into a story that was decided, here or by another process; founds it if unknown."""
         self._place(story_id, vector, self._members.cosines(vector), published_at_us)
 
-    def merge_pass(self) -> list[tuple[int, int]]:
+    def merge_pass(self, apart: Collection[tuple[int, int]] = frozenset()) -> list[tuple[int, int]]:
         """Join open stories that grew towards each other; returns (merged id, id it went into), the smaller id stays.
 
         Average linkage over story centroids down to cosine ``merge_at`` the articles' mean length. Deterministic.
+        Pairs in ``apart``, the smaller id first, are never joined, nor by way of a third.
         """
         slots = np.flatnonzero(self._open(None if self._latest_us == -_ALWAYS else self._latest_us))
         pairs: list[tuple[int, int]] = []
         threshold = self.settings.merge_at(self._members.mean_terms)
         for group in _average_link(self._members.sums(len(self._ids)).rows(slots), threshold):
-            ids = sorted(self._ids[slots[place]] for place in group)
-            pairs.extend((story_id, ids[0]) for story_id in ids[1:])
+            for ids in _compatible([self._ids[slots[place]] for place in group], apart):
+                pairs.extend((story_id, ids[0]) for story_id in ids[1:])
         self.merge(pairs)
         return sorted(pairs)
 
@@ -234,6 +235,19 @@ class StoryKeeper:
 
     def _measure(self) -> None:
         self._squares.view[:] = _squared_lengths(self._members.sums(len(self._ids)))
+
+
+def _compatible(ids: Iterable[int], apart: Collection[tuple[int, int]]) -> list[list[int]]:
+    """These stories in groups, each sorted, in which no two are to be kept apart: first come, first taken in."""
+    groups: list[list[int]] = []
+    for one in sorted(ids):
+        fitting = (group for group in groups if all((held, one) not in apart for held in group))
+        group = next(fitting, None)
+        if group is None:
+            groups.append([one])
+        else:
+            group.append(one)
+    return groups
 
 
 def _squared_lengths(rows: Vectors) -> Doubles:

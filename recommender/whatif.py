@@ -1,17 +1,17 @@
 """What would change: the same readers under other weights, before anybody sees them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
 from data.values import WeightRow
 from recommender.for_you import Ask, Ranked, for_you
-from recommender.personas import Persona
 from recommender.related import related
 from recommender.signals import HOUR_US, SIGNALS, weight_vector
-from recommender.snapshot import NOBODY, Snapshot
+from recommender.snapshot import NOBODY, ReaderView, Snapshot
 
 TOP = 10
 PUSH_WINDOW_H = 24.0
@@ -111,7 +111,16 @@ def under(snapshot: Snapshot, surface: str, weights: Mapping[str, float], option
     return replace(snapshot, weights={**snapshot.weights, surface: row})
 
 
-Subject = Persona | int  # whose list; on `related`, beside which article (our number)
+class Viewed(Hashable, Protocol):
+    """Somebody whose list is made: a persona, or a reader at an instant that is over."""
+
+    @property
+    def language(self) -> str: ...
+
+    def view(self, at_us: int, /) -> ReaderView: ...
+
+
+Subject = Viewed | int  # whose list; on `related`, beside which article (our number)
 
 
 def listing(
@@ -149,7 +158,7 @@ def listing(
 
 
 def _ranked(snapshot: Snapshot, surface: str, subject: Subject, at_us: int, top: int, window_h: float) -> Ranked:
-    if not isinstance(subject, Persona):
+    if isinstance(subject, int):
         row = snapshot.index.row_of(subject)
         return related(snapshot, row, NOBODY, Ask(limit=top), at_us=at_us).ranked
     if surface == "push":

@@ -18,6 +18,8 @@ from recommender.window import NEVER, NO_ROWS, Window
 
 CLOSE = 0.2  # cosine from which a read explains a recommendation
 SHARED_TERMS = 6
+NEWS_VALUE, POPULARITY, STORY_SIZE = (SIGNALS.index(one) for one in ("news_value", "popularity", "story_size"))
+
 HELD = {
     "pin": "Placed here by the desk.",
     "must_show": "The desk wants every reader to see it.",
@@ -134,7 +136,7 @@ class Facts:
     near: Near
     age_h: float
     sources: int
-    values: Mapping[str, float]
+    values: Sequence[float]  # (8,) in the order of SIGNALS
     weights: Mapping[str, float]
     topic: str | None = None  # one the reader follows
     held: str = ""  # pin, must_show, explore
@@ -176,13 +178,19 @@ def _about_reader(facts: Facts) -> list[str]:
 
 def _about_story(facts: Facts) -> list[str]:
     """What the newsroom and other readers know, by how much it adds."""
-    adds = {name: facts.values[name] * facts.weights.get(name, 0.0) for name in facts.values}
-    said = {
-        "news_value": "of high news value" if facts.values["news_value"] >= 0.75 else "",
-        "popularity": "read by many" if facts.values["popularity"] >= 0.65 else "",
-        "story_size": f"reported by {_count(facts.sources)} outlets" if facts.sources > 1 else "",
-    }
-    return [said[name] for name in sorted(said, key=lambda one: -adds[one]) if said[name] and adds[name] > 0]
+    values, weights, said = facts.values, facts.weights, []
+    if values[NEWS_VALUE] >= 0.75:
+        said.append((values[NEWS_VALUE] * weights.get("news_value", 0.0), "of high news value"))
+    if values[POPULARITY] >= 0.65:
+        said.append((values[POPULARITY] * weights.get("popularity", 0.0), "read by many"))
+    if facts.sources > 1:
+        adds = values[STORY_SIZE] * weights.get("story_size", 0.0)
+        said.append((adds, f"reported by {_count(facts.sources)} outlets"))
+    return [reason for adds, reason in sorted(said, key=_adds, reverse=True) if adds > 0]
+
+
+def _adds(said: tuple[float, str]) -> float:
+    return said[0]
 
 
 def _count(number: int) -> str:
@@ -231,7 +239,7 @@ def facts_of_some(
     published_us = index.columns.published_at_us[rows]
     age_h = (np.maximum(at_us - published_us, 0) / HOUR_US).tolist()
     S = ranked.signals_of(chosen)
-    sizes = S[:, SIGNALS.index("story_size")].tolist()
+    sizes = S[:, STORY_SIZE].tolist()
     topics = _followed_topics(index, ranked, rows, reader)
     since = _since_read(index, reader, near, at_us)
     return [
@@ -239,7 +247,7 @@ def facts_of_some(
             near=near[i],
             age_h=age_h[i],
             sources=sources_of(sizes[i]),
-            values=dict(zip(SIGNALS, values, strict=True)),
+            values=values,
             weights=weights,
             topic=topics[i],
             held=ranked.result.held.get(one, ""),

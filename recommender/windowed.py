@@ -1,22 +1,26 @@
 """Windowed: one reader's candidates in a window, of which only those that may be listed have their texts compared."""
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, misc"
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from data.values import FloatArray
 from recommender import signals
+from recommender.compiled import compiled
 from recommender.mmr import Alike
-from recommender.packed import Slots, Summed
-from recommender.profile import Profiles
+from recommender.packed import F32, F32_2, I64, Slots, Summed, array
+from recommender.profile import Profiles, liked
 from recommender.ranking import SCORE_STEP, Keys, Likeness
 from recommender.rules import Choices
 from recommender.snapshot import Snapshot, trust_in
 from recommender.window import NO_ROWS, Marks, Places, Taste, Window, add_texts, signal_rows
 
+_MARKS = array(nb.boolean)
 NO_MARKS = np.zeros(0, np.uint8)
 BOUNDED = 1_000  # candidates from which on it pays to bound scores before texts are compared
 
@@ -54,7 +58,7 @@ class Windowed:
     @property
     def S(self) -> FloatArray:  # noqa: N802
         """The signals (places x 8), every text compared."""
-        self._compare(~self.compared)
+        self._compare(np.flatnonzero(~self.compared))
         return self._S
 
     def signals_of(self, chosen: NDArray[np.intp]) -> FloatArray:
@@ -62,7 +66,7 @@ class Windowed:
         if not self.compared[chosen].all():
             wanted = np.zeros(len(self), np.bool_)
             wanted[chosen] = True
-            self._compare(wanted & ~self.compared)
+            self._compare(np.flatnonzero(wanted & ~self.compared))
         return self._S[chosen]
 
     def scores(self, weights: FloatArray, adjust: FloatArray, size: int) -> FloatArray:
@@ -71,26 +75,16 @@ class Windowed:
         most = float(weights[0]) * self._taste.share  # that texts can add
         if most <= 0 or len(first) < max(BOUNDED, 4 * size):
             return np.asarray(self.S @ weights + adjust, np.float32)
-        self._compare(self._best(first, self._S @ weights + adjust, 2 * size))
-        total = self._S @ weights + adjust
-        known = total[first[self.compared[first]]]
-        bar = np.partition(known, len(known) - size)[len(known) - size] - 2 * SCORE_STEP
-        hopeful = np.zeros(len(self), np.bool_)
-        hopeful[first] = total[first] + most >= bar
-        self._compare(hopeful & ~self.compared)
-        return np.asarray(self._S @ weights + adjust, np.float32)
+        total = np.asarray(self._S @ weights + adjust, np.float32)
+        self._compare(_untold(total, first, self.compared, _bar(total[first], 2 * size)))
+        _retold(total, self._S, weights, adjust, first, self.compared)
+        bar = _bar(total[first[self.compared[first]]], size) - 2 * SCORE_STEP
+        self._compare(_untold(total, first, self.compared, bar - most))
+        _retold(total, self._S, weights, adjust, first, self.compared)
+        return total
 
-    def _best(self, first: NDArray[np.intp], total: FloatArray, count: int) -> NDArray[np.bool_]:
-        """The `count` of the greatest sums so far, and any of equal sums; those not compared yet."""
-        found = total[first]
-        bar = np.partition(found, len(found) - count)[len(found) - count]
-        marks = np.zeros(len(self), np.bool_)
-        marks[first] = found >= bar
-        return marks & ~self.compared
-
-    def _compare(self, wanted: NDArray[np.bool_]) -> None:
+    def _compare(self, rows: NDArray[np.intp]) -> None:
         """Compare the texts of these, none of which was."""
-        rows = np.flatnonzero(wanted)
         if not len(rows):
             return
         profile, slots = self._profile
@@ -118,6 +112,34 @@ class Windowed:
         return _taste(self.snapshot, self.window, self.profiles, self.choices)
 
 
+def _bar(values: FloatArray, count: int) -> float:
+    """The least of the `count` greatest."""
+    return float(np.partition(values, len(values) - count)[len(values) - count])
+
+
+@compiled(nb.int64[::1](F32, I64, _MARKS, nb.float64))
+def _untold(total, first, compared, bar):
+    """Those of `first` that reach the bar and were not compared."""
+    found, count = np.empty(len(first), np.int64), 0
+    for place in range(len(first)):
+        one = first[place]
+        found[count] = one
+        count += total[one] >= bar and not compared[one]
+    return found[:count].copy()
+
+
+@compiled(nb.void(nb.float32[::1], F32_2, F32, F32, I64, _MARKS))
+def _retold(total, S, weights, adjust, first, compared):
+    """Sum up again those of `first` that were compared."""
+    for place in range(len(first)):
+        one = first[place]
+        if compared[one]:
+            score = np.float32(0)
+            for signal in range(len(weights)):
+                score += S[one, signal] * weights[signal]
+            total[one] = score + adjust[one]
+
+
 @dataclass(frozen=True)
 class _WindowTexts(Likeness):
     """Cosines between candidates at some places of a window."""
@@ -134,16 +156,17 @@ class _WindowTexts(Likeness):
 
 
 def _taste(snapshot: Snapshot, window: Window, profiles: Profiles, choices: Choices) -> Taste:
-    evidence, shares = float(profiles.evidence[0]), profiles.categories[0]
+    mine = liked(profiles, window.sources.values)
+    evidence, shares = mine.evidence, mine.shares
     drawn = shares / max(float(shares.max(initial=0.0)), 1e-9)
     if (nothing := window.index.categories.find("")) >= 0:
         drawn[nothing] = 0.0
-    trust, liking = trust_in(snapshot, window.sources.values), profiles.liking(window.sources.values)[0]
+    trust = window.kept("trust", (snapshot.trusts[1],), lambda: trust_in(snapshot, window.sources.values))
     return Taste(
         share=0.8 - 0.8 / (evidence + 1.0),
         drawn=drawn,
         usual=shares if evidence > 0 else np.ones(len(shares), np.float32),
-        source=signals.source(trust, liking),
+        source=signals.source(trust, mine.liking),
         follows=_follows(window, choices),
     )
 
@@ -151,6 +174,8 @@ def _taste(snapshot: Snapshot, window: Window, profiles: Profiles, choices: Choi
 def _follows(window: Window, choices: Choices) -> Marks:
     if not (choices.followed_stories or choices.followed_topics):
         return NO_MARKS
+    if len(choices.followed_topics) == 1 and not choices.followed_stories:
+        return window.topic(choices.followed_topics[0]).view(np.uint8)
     table = np.zeros(len(window.stories.values), np.uint8)
     table[window.stories.find(choices.followed_stories)] = 1
     marks = table[window.stories.code]

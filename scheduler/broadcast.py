@@ -15,6 +15,7 @@ from scheduler.template import Content, Look, build, label
 
 EVERYONE = "everyone"
 Post = Callable[[str, bytes], Outcome]  # (app, body) -> how it ended
+Enter = Callable[[NewBroadcast, datetime], int]  # writes the ledger entry, returns its number
 
 
 @dataclass
@@ -27,9 +28,16 @@ class Broadcaster:
     look: Look | None = None
 
     def send(
-        self, article: ArticleRow, *, topic: str | None = None, app: str = "", ttl_s: int = 3_600, author: str = ""
+        self,
+        article: ArticleRow,
+        *,
+        topic: str | None = None,
+        app: str = "",
+        ttl_s: int = 3_600,
+        author: str = "",
+        enter: Enter | None = None,
     ) -> Outcome:
-        """One POST, written down before it leaves.
+        """One POST, written down before it leaves, by `enter` where its writer has more to write.
 
         Conflict if this topic knows the story; InvalidInput if the article may be told to nobody.
         """
@@ -41,7 +49,8 @@ class Broadcaster:
         story = article.story_id or -article.id
         update_no = self._update_no(article)
         ledger = Broadcasts(self.store)
-        number = ledger.begin(NewBroadcast(key, app, name, topic, article.id, story, update_no, author), now=now)
+        one = NewBroadcast(key, app, name, topic, article.id, story, update_no, author)
+        number = enter(one, now) if enter else ledger.begin(one, now=now)
         outcome = self.post(app, body)
         ledger.settle(number, outcome)
         return outcome

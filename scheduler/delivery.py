@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+
 from data.alerts import Due, Outcome
 from data.campaigns import Campaigns
 from data.clock import Clock
-from data.errors import InvalidInput
+from data.errors import DatabaseNotReady, InvalidInput
 from data.outbox import Claim, Outbox
 from data.store import Store
+from recommender.policies import in_force
 from recommender.push_recheck import recheck
 from scheduler.message import Composer, Outgoing
 from scheduler.sender import Sender
@@ -76,20 +79,19 @@ class Deliverer:
     def __post_init__(self) -> None:
         self.outbox, self.campaigns = Outbox(self.store), Campaigns(self.store)
         self.held: dict[str, datetime] = {}  # app -> when it may be sent to again
+        self.ended: list[tuple[Due, Outcome]] = []  # not written down yet; kept while the database cannot be reached
 
     def drain(self, *, fence: int | None = None) -> Drained:
         """Send everything that is due now, until nothing is left or it is asked to stop."""
         drained, now = Drained(), self.clock.now()
-        if not self.outbox.is_due(now):
-            return drained
-        drained.expired += self.outbox.expire(now)
-        self.outbox.release(now)
         flow = _Flow(self, drained, fence)
-        try:
-            for message, outcome in self.sender.send(flow.messages()):
-                flow.end(message.due, outcome)
-        finally:
-            flow.settle()
+        flow.settle()  # what an earlier drain could not
+        if flow.error is None and not self.outbox.is_due(now):
+            return drained
+        if flow.error is None:
+            drained.expired += self.outbox.expire(now)
+            self.outbox.release(now)
+        flow.run()
         if flow.error is not None:
             raise flow.error
         if any(vars(drained).values()):
@@ -100,7 +102,7 @@ class Deliverer:
         """Take the next deliveries, each judged again by what is true now."""
         now = self.clock.now()
         self.held = {app: until for app, until in self.held.items() if until > now}
-        judge = partial(recheck, rules=self.store.rules(now))
+        judge = partial(recheck, rules=self.store.rules(now), house=in_force(self.store).limits)
         return self.outbox.claim(
             now, limit=limit, lease_s=self.lease_s, recheck=judge, fence=fence, without_apps=self.held
         )
@@ -111,10 +113,21 @@ class _Flow:
 
     def __init__(self, deliverer: Deliverer, drained: Drained, fence: int | None) -> None:
         self.deliverer, self.drained, self.fence = deliverer, drained, fence
-        self.ended: list[tuple[Due, Outcome]] = []
         self.settled_s = time.monotonic()
         self.alarms: set[tuple[str, str]] = set()
         self.error: Exception | None = None
+
+    def run(self) -> None:
+        """Send until nothing is left. After an error nothing more is claimed; what is under way is waited for."""
+        for messages in (self.messages(), iter(())):
+            try:
+                for message, outcome in self.deliverer.sender.send(messages):
+                    self.end(message.due, outcome)
+            except Exception as error:
+                self.error = self.error or error
+            else:
+                break
+        self.settle()
 
     def messages(self) -> Iterator[Outgoing]:
         """Claimed messages, claim by claim: each about half a second's worth, so that a stop is obeyed soon.
@@ -123,7 +136,7 @@ class _Flow:
         """
         size = self.deliverer.claimed_at_once
         try:
-            while not self.deliverer.is_stopping():
+            while self.error is None and not self.deliverer.is_stopping():
                 claim = self.deliverer.claim(size, self.fence)
                 self.drained.add(claim)
                 if not (claim.due or claim.suppressed or claim.expired):
@@ -137,20 +150,24 @@ class _Flow:
     def end(self, due: Due, outcome: Outcome) -> None:
         """A send ended."""
         self.drained.note(outcome)
-        self.ended.append((due, outcome))
+        self.deliverer.ended.append((due, outcome))
         if outcome.holds_app and outcome.retry_at is not None:
             self.deliverer.held[due.app] = outcome.retry_at
         if outcome.alarm:
             self._alarm(due, outcome)
         is_late = time.monotonic() - self.settled_s > self.deliverer.settle_every_s
-        if is_late or len(self.ended) >= self.deliverer.settled_at_once:
+        if is_late or len(self.deliverer.ended) >= self.deliverer.settled_at_once:
             self.settle()
 
     def settle(self) -> None:
-        """Write what ended."""
-        ended, self.ended = self.ended, []
-        if ended:
+        """Write what ended. If the database cannot, it is kept for the next try: a row says `sending` until then."""
+        ended = self.deliverer.ended
+        try:
             self.deliverer.outbox.settle(ended, self.deliverer.clock.now())
+        except (DatabaseNotReady, OperationalError, InterfaceError) as error:
+            self.error = self.error or error
+        else:
+            ended.clear()
         self.settled_s = time.monotonic()
 
     def _composed(self, claim: Claim) -> Iterator[Outgoing]:
@@ -178,7 +195,7 @@ class _Flow:
         told = (due.campaign_key, outcome.alarm)
         if told in self.alarms:
             return
-        self.alarms.add(told)
         log.error("%s: %s", due.campaign_key, outcome.alarm)
         now = self.deliverer.clock.now()
         self.deliverer.campaigns.raise_alarm(due.campaign_key, outcome.alarm, now=now, pauses=outcome.stops)
+        self.alarms.add(told)

@@ -1,70 +1,147 @@
-"""Alerts that the desk wrote: whoever is meant gets a held delivery; every limit is looked at again when it leaves."""
+"""Alerts that the desk wrote: the same verdicts as any plan, for the readers who are meant."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from hashlib import blake2b
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any
 
-from data.alerts import CampaignRow, NewDelivery
+import numpy as np
+
+from data.alerts import CampaignRow
+from data.broadcasts import NewBroadcast
 from data.campaigns import Campaigns
-from data.desk_alerts import AlertRow, DeskAlerts
-from data.outbox import Outbox
+from data.clock import micros
+from data.desk_alerts import TTL_S, AlertRow, DeskAlerts
+from data.errors import NewsbellError
 from data.store import Store
-from data.values import ArticleRow, DeviceRow, ReaderRow
-from recommender.audience import is_meant
-from recommender.push import Policy, is_holdout
+from data.store.people import ROLES
+from data.values import ArticleRow, IntArray
+from recommender.audience import meant
+from recommender.columns import fold_name
+from recommender.policies import in_force
+from recommender.push import Candidates
+from recommender.push_desk import DeskChoice
+from scheduler.broadcast import Broadcaster
+from scheduler.plan_report import Report, Run
+from scheduler.planning import Planner
+from scheduler.slots import Slot
 
-PAGE = 2_000
+PAGE = 20_000
 
 
-def plan_alert(store: Store, alert_id: int, *, now: datetime, fence: int | None = None) -> str:
-    """Write the deliveries of an alert; one that was cancelled meanwhile gets none. Says what was done."""
-    alerts, outbox = DeskAlerts(store), Outbox(store)
+def plan_alert(
+    planner: Planner, alert_id: int, *, now: datetime, fence: int | None = None, may_broadcast: bool = False
+) -> str:
+    """Write the deliveries of an alert; one that was cancelled meanwhile gets none. Says what was done.
+
+    One that needs a second person, or may not ring at night, and has no leave for it goes back to `asked`.
+    One that leaves as a broadcast has no deliveries, unless the sender cannot broadcast.
+    """
+    alerts = DeskAlerts(planner.store)
     alert = alerts.get(alert_id)
     if alert.state != "sending" or alert.campaign_id is None:
         return f"alert {alert_id} is {alert.state}"
-    campaign = next(one for one in Campaigns(store).all() if one.id == alert.campaign_id)
-    article = store.articles([alert.article_id])[0]
-    update_no = outbox.update_nos().get(article.story_id or 0, 0)
-    plan_id = outbox.begin_plan(campaign, now=now, slots_from=now, slots_until=now, fence=fence)
-    funnel, made = Counter[str](), 0
-    for readers in store.reader_pages(size=PAGE, push_only=True):
-        page = list(_deliveries(store, campaign, alert, article, update_no, readers, funnel))
-        made += outbox.add(plan_id, page, now=now, hold=True, fence=fence)
-    outbox.finish_plan(plan_id, funnel=dict(funnel), fence=fence)
+    if lacks := missing_leave(planner.store, alert):
+        alerts.send_back(alert_id, why=lacks, now=now)
+        return f"alert {alert_id} was not sent: {lacks}"
+    if alert.way == "broadcast" and may_broadcast:
+        return f"alert {alert_id} leaves as one message when its hold is over"
+    report = _plan(planner, alert, now, fence)
     if alerts.get(alert_id).state != "sending":  # cancelled while this was going on
-        outbox.cancel(now=now, reason="cancelled while planning", campaign_id=campaign.id)
+        planner.outbox.cancel(now=now, reason="cancelled while planning", campaign_id=alert.campaign_id)
         return f"alert {alert_id} was cancelled"
-    return f"alert {alert_id}: {made} deliveries held"
+    return f"alert {alert_id}: {report.deliveries} deliveries held"
 
 
-def _deliveries(
-    store: Store,
-    campaign: CampaignRow,
-    alert: AlertRow,
-    article: ArticleRow,
-    update_no: int,
-    readers: Sequence[ReaderRow],
-    funnel: Counter[str],
-) -> Iterator[NewDelivery]:
-    meant = [one for one in readers if is_meant(one, alert.audience)]
-    held_out = is_holdout([one.key for one in meant], Policy.of(campaign.policy).holdout_share)
-    devices: dict[int, list[DeviceRow]] = defaultdict(list)
-    for device in store.devices_of([one.id for one in meant]):
-        devices[device.reader_id].append(device)
-    not_before_at = alert.hold_until or alert.created_at
-    for reader, is_out in zip(meant, held_out.tolist(), strict=True):
-        verdict = "HOLDOUT" if is_out else "SEND" if devices[reader.id] else "NO_DEVICE"
-        funnel[verdict] += 1
-        for device in devices[reader.id] if verdict == "SEND" else ():
-            yield NewDelivery(
-                key=blake2b(f"{campaign.key}\n{device.fid}".encode(), digest_size=16).hexdigest(),
-                reader_id=reader.id,
-                device_id=device.id,
-                article_id=article.id,
-                story_id=article.story_id,
-                update_no=update_no,
-                slot=campaign.key,
-                not_before_at=not_before_at,
-                expires_at=not_before_at + timedelta(seconds=campaign.ttl_s),
+def broadcast_due(store: Store, broadcaster: Broadcaster, *, now: datetime) -> list[str]:
+    """Send the alerts whose hold is over and that go to a topic, each once; says how each ended."""
+    alerts, said = DeskAlerts(store), []
+    for alert in alerts.due_broadcasts(now):
+        (article,) = store.articles([alert.article_id])
+        told = replace(article, title=alert.title, summary=alert.body)
+        apps = alerts.apps()
+        try:
+            outcome = broadcaster.send(
+                told,
+                topic=alert.topic,
+                app=apps[0] if apps else "",
+                ttl_s=TTL_S,
+                author=alert.author,
+                enter=partial(_leave, alerts, alert.id),
             )
+            said.append(f"alert {alert.id} as a broadcast: {outcome.state}")
+        except NewsbellError as error:  # retracted, cancelled this moment, or told before
+            alerts.give_up(alert.id, str(error), now=now)
+            said.append(f"alert {alert.id} was not broadcast: {error}")
+    return said
+
+
+def _leave(alerts: DeskAlerts, alert_id: int, one: NewBroadcast, now: datetime) -> int:
+    return alerts.leave(alert_id, one, now=now)
+
+
+def missing_leave(store: Store, alert: AlertRow) -> str:
+    """What an alert lacks to be sent, or nothing: a second person, or the rank that ringing at night takes."""
+    limits, roles = in_force(store).limits, {one.email: one.role for one in store.people()}
+    rank = ROLES.index(roles.get(alert.approver, ROLES[0]))
+    if alert.policy.get("overrides_quiet"):
+        if alert.level > limits.quiet_level:
+            return f"level {alert.level} may not ring in quiet hours; the policy allows it up to {limits.quiet_level}"
+        if roles and rank < ROLES.index("lead"):
+            return "only a lead may let an alert ring in quiet hours"
+    leads = {email for email, role in roles.items() if ROLES.index(role) >= ROLES.index("lead")}
+    if alert.approver == alert.author and leads - {alert.author}:
+        reach = count_meant(store, alert.audience)
+        if reach > limits.approval_above:
+            return f"{reach:,} readers are meant; more than {limits.approval_above:,} need a second person"
+    return ""
+
+
+def count_meant(store: Store, audience: Mapping[str, Any]) -> int:
+    """How many readers with alerts on are meant."""
+    pages = store.reader_column_pages(Campaigns(store).readers_by_zone(), size=PAGE)
+    return sum(int((page.push & meant(page, audience)).sum()) for page in pages)
+
+
+def _plan(planner: Planner, alert: AlertRow, now: datetime, fence: int | None) -> Report:
+    campaign = next(one for one in Campaigns(planner.store).all() if one.id == alert.campaign_id)
+    return planner.run(desk_run(planner.store, campaign, alert, now, fence=fence), after=now)
+
+
+def desk_run(store: Store, campaign: CampaignRow, alert: AlertRow, now: datetime, **options: Any) -> Run:
+    """An alert's plan: whoever is meant, when its hold is over."""
+    article = store.articles([alert.article_id])[0]
+    at = max(alert.hold_until or alert.created_at, now)
+    zones = Campaigns(store).readers_by_zone()
+    return Run(
+        campaign,
+        dict.fromkeys(zones, Slot(campaign.key, at)),
+        now,
+        desk=desk_choice(store, article),
+        meant=partial(meant, audience=alert.audience),
+        **options,
+    )
+
+
+def desk_choice(store: Store, article: ArticleRow) -> DeskChoice:
+    """The chosen article as the only candidate."""
+    number, renewed_us = store.renewals().get(article.story_id or 0, (0, 0))
+    story = article.story_id or -article.id
+    members = store.story_articles(article.story_id) if article.story_id else [article.id]
+    topics = frozenset(fold_name(one) for one in (*article.topics, article.category or "") if one)
+    candidates = Candidates(
+        article_id=_one(article.id),
+        story_id=_one(story),
+        update_no=_one(number),
+        published_at_us=_one(micros(article.published_at)),
+        language=np.zeros(1, np.intp),
+        source_key=(article.source.key if article.source else "",),
+        topics=(topics,),
+        window_us=2**62,
+    )
+    return DeskChoice(candidates, np.array(members, np.int64), renewed_us)
+
+
+def _one(value: int) -> IntArray:
+    return np.array([value], np.int64)

@@ -63,7 +63,7 @@ class Composer:
         """What this delivery shares with others."""
         return Content(
             due.campaign_key,
-            self._priority(json.dumps(due.policy, sort_keys=True)) if due.policy else Policy().priority,
+            self._priority(json.dumps(due.policy, sort_keys=True), due.campaign_kind),
             due.platform,
             due.article_key,
             # One tag a story: a second message about it replaces the first on the screen, not stands beside it.
@@ -73,6 +73,7 @@ class Composer:
             due.summary,
             due.url,
             due.image_url,
+            due.collapse_key,
         )
 
     def compose(self, due: Due, now: datetime, *, by_token: bool = False) -> Outgoing:
@@ -112,8 +113,10 @@ def _left_s(due: Due, now: datetime) -> int:
     return max(0, min(TTL_MOST_S, math.floor((due.expires_at - now).total_seconds())))
 
 
-def _priority(policy: str) -> str:
-    return Policy.of(json.loads(policy)).priority
+def _priority(policy: str, kind: str) -> str:
+    """As the campaign says; if it says nothing, only breaking news wakes a sleeping phone."""
+    usual = "high" if kind == "breaking" else "normal"
+    return Policy.of({"priority": usual} | json.loads(policy), kind).priority
 
 
 def _target(due: Due, *, by_token: bool) -> bytes:

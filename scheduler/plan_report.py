@@ -1,7 +1,7 @@
 """What a plan is asked to do, and what it came to."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from data.alerts import CampaignRow, NewDelivery
+from data.alerts import CampaignRow, NewDelivery, Told
 from data.clock import instant, micros
-from data.values import DeviceRow, IntArray, ReaderColumns
-from recommender.push import Candidates, Verdict, Verdicts
-from recommender.signals import SIGNALS
+from data.values import DeviceRow, Histories, IntArray, ReaderColumns
+from recommender.push import Candidates, Mask, Verdict, Verdicts
+from recommender.push_desk import DeskChoice
+from recommender.push_hours import Hours, best_offset_h
+from recommender.signals import HOUR_US, SIGNALS
 from scheduler import slots
 from scheduler.slots import Slot
 
@@ -47,12 +49,19 @@ class Run:
     at_slot: bool = False  # judge every reader at the slot's own instant, also when that is past
     keeps_all: bool = False  # every reader's ending is kept, not only examples
     fence: int | None = None
+    desk: DeskChoice | None = None  # the article that a person chose
+    meant: Callable[[ReaderColumns], Mask] | None = None  # whom it is for; None: everybody
+    hours: Hours | None = None  # (24,) when everybody opens things, where each reader has a best hour
 
-    def send_at_us(self, readers: ReaderColumns) -> IntArray:
+    def send_at_us(self, readers: ReaderColumns, histories: Histories) -> IntArray:
         """When each reader's message would leave, microseconds UTC (n,)."""
         due = [self.slots[name] for name in readers.zones]
         at_us = np.array([*(micros(slot.at) for slot in due), 0], np.int64)[readers.zone]
-        at_us += slots.jitters_us(self.campaign, [slot.key for slot in due], readers.zone, readers.key)
+        if self.hours is not None:
+            within_h, now_us = self.campaign.best_within_h, micros(self.now)
+            best = best_offset_h(readers, at_us, histories, self.hours, within_h=within_h, now_us=now_us)
+            at_us = at_us + best * HOUR_US
+        at_us = at_us + slots.jitters_us(self.campaign, due, readers.zone, readers.key)
         soonest_us = micros(self.now + timedelta(seconds=self.campaign.hold_s))
         return at_us if self.at_slot else np.maximum(at_us, soonest_us)
 
@@ -66,6 +75,7 @@ class Judged:
     readers: ReaderColumns
     send_at_us: IntArray
     verdicts: Verdicts
+    told: Told
 
     def ending(self, row: int) -> Ending:
         """One reader's end, for people to read."""
@@ -91,6 +101,7 @@ class Judged:
 
     def deliveries(self, devices: Mapping[int, Sequence[DeviceRow]]) -> Iterator[NewDelivery]:
         """A message for every device of every reader who gets an alert."""
+        times = self._times_told()
         for row in np.flatnonzero(self.verdicts.verdict == Verdict.SEND).tolist():
             reader_id, chosen = int(self.readers.id[row]), int(self.verdicts.chosen[row])
             story, at = int(self.candidates.story_id[chosen]), instant(int(self.send_at_us[row]))
@@ -101,14 +112,25 @@ class Judged:
                     reader_id=reader_id,
                     device_id=device.id,
                     article_id=int(self.candidates.article_id[chosen]),
-                    story_id=story if story > 0 else None,
+                    story_id=story,
                     update_no=int(self.candidates.update_no[chosen]),
+                    told_no=times.get((row, story, int(self.candidates.update_no[chosen])), -1) + 1,
                     slot=slot,
                     not_before_at=at,
                     expires_at=at + timedelta(seconds=self.run.campaign.ttl_s),
                     score=float(self.verdicts.score[row]),
                     parts=_parts(self.verdicts, row),
                 )
+
+    def _times_told(self) -> dict[tuple[int, int, int], int]:
+        """(reader, story, update) -> the last number under which it was told."""
+        told = self.told
+        known = np.flatnonzero(np.isin(told.story_id, self.candidates.story_id))
+        found: dict[tuple[int, int, int], int] = {}
+        for row in known.tolist():
+            key = (int(told.row[row]), int(told.story_id[row]), int(told.update_no[row]))
+            found[key] = max(found.get(key, 0), int(told.told_no[row]))
+        return found
 
 
 @dataclass
@@ -120,11 +142,14 @@ class Report:
     candidates: int = 0
     plan_id: int | None = None
     deliveries: int = 0
+    readers: int = 0
+    is_stopped: bool = False  # somebody paused the campaign or cancelled the plan meanwhile
     funnel: Counter[str] = field(default_factory=Counter)
     endings: list[Ending] = field(default_factory=list)
 
     def note(self, judged: "Judged") -> None:
         """Count a block, and keep the endings that are asked for."""
+        self.readers += len(judged.readers)
         numbers, counts = np.unique(judged.verdicts.verdict, return_counts=True)
         self.funnel.update({Verdict(int(one)).name: int(many) for one, many in zip(numbers, counts, strict=True)})
         seen = Counter(one.verdict for one in self.endings)

@@ -15,7 +15,7 @@ STEPS: tuple[tuple[str, tuple[Verdict, ...]], ...] = (
     ("opted in", (Verdict.OPTED_OUT,)),
     ("reachable", (Verdict.NO_DEVICE, Verdict.HOLDOUT)),
     ("awake", (Verdict.QUIET_HOURS,)),
-    ("under cap and gap", (Verdict.DAILY_CAP, Verdict.TOO_SOON)),
+    ("under cap and gap", (Verdict.STOP_LOSS, Verdict.DAILY_CAP, Verdict.TOO_SOON, Verdict.WEEKLY_BUDGET)),
     ("something new", (Verdict.NOTHING_NEW, Verdict.ALREADY_READ, Verdict.ALREADY_TOLD)),
     ("above the bar", (Verdict.BELOW_BAR,)),
 )

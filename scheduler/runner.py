@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from types import FrameType
 from typing import Any
 
@@ -16,19 +15,24 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from data.alerts import CommandRow
 from data.campaigns import Campaigns
-from data.clock import Clock
+from data.clock import Clock, instant, micros, zone_database
 from data.commands import Commands
 from data.errors import Conflict, InvalidInput, NewsbellError
 from data.leases import LEADER, Leases
 from data.outbox import Outbox
+from data.plans import Ticks
 from data.settings import Settings
 from data.store import Store
+from recommender.experiments import desk
 from recommender.snapshot import Snapshot
+from scheduler import reach
+from scheduler.broadcast import Broadcaster, Post
 from scheduler.delivery import Deliverer
-from scheduler.desk_alerts import plan_alert
+from scheduler.desk_alerts import broadcast_due, plan_alert
 from scheduler.jobs import Job, jobs
 from scheduler.message import Composer
 from scheduler.planning import Planner
+from scheduler.policy_replay import replay_command
 from scheduler.sender import Sender
 from scheduler.template import read_look
 
@@ -54,15 +58,18 @@ class Runner:
         self.leases, self.commands = Leases(store), Commands(store)
         self.campaigns, self.outbox = Campaigns(store), Outbox(store)
         self.stopping = threading.Event()
+        self.ticks = Ticks(store)
         self.planner = Planner(store, snapshot, dask=settings.dask)
         composer = Composer(read_look(settings.fcm_look))
+        post: Post | None = getattr(sender, "post", None)  # a sender that cannot broadcast sends to each device
+        self.broadcaster = Broadcaster(store, post, clock, read_look(settings.fcm_look)) if post else None
         self.deliverer = Deliverer(store, sender, clock, is_stopping=self._must_stop, composer=composer)
         self.fence: int | None = None
         self._ticks: BackgroundScheduler | None = None
 
     def start(self) -> None:
         """Begin ticking in the background."""
-        log.info("worker %s; zone database tzdata %s", self.holder, version("tzdata"))
+        log.info("worker %s; zone database %s", self.holder, zone_database())
         self.lead()
         # Threads for every job: a long plan must not keep the heartbeat from its tick.
         table = jobs(self, self.settings, lease_s=self.lease_s)
@@ -111,6 +118,9 @@ class Runner:
             return
         for said in self.planner.store.publish_due(self.clock.now()):
             log.info("%s", said)
+        if self.broadcaster:
+            for said in broadcast_due(self.planner.store, self.broadcaster, now=self.clock.now()):
+                log.info("%s", said)
         for command in self.commands.take():
             ok, result = True, ""
             try:
@@ -124,10 +134,19 @@ class Runner:
         """Plan the campaigns that fell due since the last tick."""
         if self.fence is None:
             return
+        tick_at, fence = tick_of(self.clock.now(), self.settings.tick_s), self.fence
+        if not self.ticks.begin("plan", tick_at, now=self.clock.now(), fence=fence):
+            return
+        try:
+            self._plan_campaigns(fence)
+        except Exception:
+            self.ticks.give_up("plan", tick_at, fence=fence)
+            raise
+        self.ticks.end("plan", tick_at, now=self.clock.now(), fence=fence)
+
+    def _plan_campaigns(self, fence: int) -> None:
         for campaign in self.campaigns.all():
-            if campaign.kind in {"manual", "test"}:
-                continue  # of one use: planned when somebody sends them
-            report = self.planner.tick(campaign, self.clock.now(), fence=self.fence)
+            report = self.planner.tick(campaign, self.clock.now(), fence=fence)
             if report is not None:
                 counts = ", ".join(f"{name} {number}" for name, number in sorted(report.funnel.items()))
                 log.info("planned %s: %s", campaign.key, counts)
@@ -145,6 +164,21 @@ class Runner:
         if lost:
             log.warning("%d deliveries became unknown: their sender vanished", lost)
 
+    def reach(self) -> None:
+        """Bring the stories that the desk set a reach target for nearer to it."""
+        if self.fence is None:
+            return
+        window_h = self.settings.window_days * 24
+        for said in reach.tick(self.planner.store, self.planner.snapshot, self.clock.now(), window_h=window_h):
+            log.info("%s", said)
+
+    def judge(self) -> None:
+        """Stop the experiments that do harm, end those whose time is over."""
+        if self.fence is None:
+            return
+        for said in desk.look_after(self.planner.store, now=self.clock.now()):
+            log.info("%s", said)
+
     def forget(self) -> None:
         """Remove what was served too long ago to learn from."""
         if self.fence is None:
@@ -154,7 +188,7 @@ class Runner:
             log.info("%d pages served more than %g days ago are forgotten", gone, self.settings.served_days)
 
     def _do(self, command: CommandRow) -> str:
-        """pause, resume {campaign}; cancel {campaign} or {plan}; alert {alert}."""
+        """Carry out one command; InvalidInput lists those there are."""
         args: dict[str, Any] = command.args
         if command.kind in {"pause", "resume"} and "campaign" in args:
             self.campaigns.set_state(args["campaign"], "paused" if command.kind == "pause" else "on")
@@ -162,15 +196,24 @@ class Runner:
         if command.kind == "cancel" and ("campaign" in args or "plan" in args):
             campaign_id = self.campaigns.get(args["campaign"]).id if "campaign" in args else None
             reason = f"cancelled by {command.author or 'an operator'}"
+            self.planner.plans.cancel(plan_id=args.get("plan"), campaign_id=campaign_id)
             stopped = self.outbox.cancel(
                 now=self.clock.now(), reason=reason, plan_id=args.get("plan"), campaign_id=campaign_id
             )
             return f"cancelled {stopped}"
         if command.kind == "alert" and "alert" in args:
-            return plan_alert(self.planner.store, int(args["alert"]), now=self.clock.now(), fence=self.fence)
+            number, may_broadcast = int(args["alert"]), self.broadcaster is not None
+            now = self.clock.now()
+            return plan_alert(self.planner, number, now=now, fence=self.fence, may_broadcast=may_broadcast)
+        if command.kind == "update_story" and "story" in args:
+            options = {"by": command.author or "an operator", "reason": args.get("reason", "")}
+            number = self.planner.store.renew_story(int(args["story"]), now=self.clock.now(), **options)
+            return f"story {args['story']} has update {number}"
+        if command.kind == "replay_policy" and "day" in args:
+            return replay_command(self.planner, args)
         raise InvalidInput(
             f"no command {command.kind!r} with {sorted(args)}; there are pause and resume {{campaign}}, "
-            "cancel {campaign} or {plan}, alert {alert}"
+            "cancel {campaign} or {plan}, alert {alert}, update_story {story}, replay_policy {day}"
         )
 
     def _must_stop(self) -> bool:
@@ -178,6 +221,12 @@ class Runner:
 
     def _signalled(self, _number: int, _frame: FrameType | None) -> None:
         self.stopping.set()
+
+
+def tick_of(now: datetime, every_s: float) -> datetime:
+    """The tick an instant belongs to: the same for every worker, whenever its timer wakes it."""
+    every_us = max(round(every_s * 1_000_000), 1)
+    return instant(micros(now) // every_us * every_us)
 
 
 def _guarded(job: Job) -> None:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from data.alerts import CampaignRow
 from data.clock import local_slot_at, zone
 
+QUARTER_S, HOT_S = 900, 120  # FCM asks not to be sent to on the hour: so does everybody
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:
@@ -48,8 +50,12 @@ class Due:
 
 
 def due(campaign: CampaignRow, zones: Iterable[str], *, after: datetime, now: datetime) -> Due:
-    """The slots in (after, now]. Older than the campaign's catch-up, or overtaken by a later one: missed."""
-    found = Due({}, {})
+    """The slots in (after, now]. Older than the campaign's catch-up, or overtaken by a later one: missed.
+
+    Where readers have hours of their own, a slot is due so much earlier that the earliest can still be met.
+    """
+    found, ahead = Due({}, {}), lead(campaign)
+    after, now = after + ahead, now + ahead
     horizon_at = now - timedelta(seconds=campaign.catch_up_s)
     for name in zones:
         slots = slots_between(campaign, name, after, now)
@@ -66,22 +72,44 @@ def day_ahead(campaign: CampaignRow, today: date) -> date:
     return next((day for day in days if slots_of_day(campaign, day, "UTC")), today)
 
 
-def jitter(campaign: CampaignRow, slot_key: str, reader_key: str) -> timedelta:
-    """Seconds after the slot, 1 to `jitter_s`, the same whenever asked: phones do not all ring on the stroke."""
-    (found,) = jitters_us(campaign, [slot_key], np.zeros(1, np.int32), [reader_key]).tolist()
+def lead(campaign: CampaignRow) -> timedelta:
+    """How long before its slots a campaign is planned: where readers have hours of their own, some are earlier."""
+    return timedelta(hours=campaign.best_within_h if campaign.send_time == "best_hour" else 0)
+
+
+def jitter(campaign: CampaignRow, slot: Slot, reader_key: str) -> timedelta:
+    """How long after the slot, the same whenever asked: phones do not all ring on the stroke."""
+    (found,) = jitters_us(campaign, [slot], np.zeros(1, np.int32), [reader_key]).tolist()
     return timedelta(microseconds=found)
 
 
 def jitters_us(
-    campaign: CampaignRow, slot_keys: Sequence[str], slot_of: NDArray[np.int32], reader_keys: Sequence[str]
+    campaign: CampaignRow, slots: Sequence[Slot], slot_of: NDArray[np.int32], reader_keys: Sequence[str]
 ) -> NDArray[np.int64]:
-    """The same of many readers (n,), in microseconds; `slot_of` (n,) are places in `slot_keys`."""
-    if campaign.jitter_s <= 0:
+    """The same of many readers (n,), in microseconds; `slot_of` (n,) are places in `slots`."""
+    if max(campaign.jitter_s, campaign.spread_s) <= 0:
         return np.zeros(len(reader_keys), np.int64)
-    begun = [blake2b(f"{campaign.key}\n{key}\n".encode(), digest_size=8) for key in slot_keys]
+    begun = [blake2b(f"{campaign.key}\n{slot.key}\n".encode(), digest_size=8) for slot in slots]
+    free = [free_seconds(campaign, slot.at) for slot in slots]
     seconds = np.empty(len(reader_keys), np.int64)
     for row, (slot, key) in enumerate(zip(slot_of.tolist(), reader_keys, strict=True)):
         made = begun[slot].copy()
         made.update(key.encode())
-        seconds[row] = 1 + int.from_bytes(made.digest()) % campaign.jitter_s
+        seconds[row] = free[slot][int.from_bytes(made.digest()) % len(free[slot])]
     return seconds * 1_000_000
+
+
+def free_seconds(campaign: CampaignRow, slot_at: datetime) -> NDArray[np.int64]:
+    """The seconds after a slot on which messages may leave, ascending: from 1 to the jitter or the spread.
+
+    Within HOT_S of a quarter of an hour, where everybody else sends, nothing but breaking news leaves. If that takes
+    all of them away, as many of the next free ones.
+    """
+    most = max(campaign.jitter_s, campaign.spread_s)
+    if campaign.kind == "breaking":
+        return np.arange(1, most + 1)
+    after = np.arange(1, most + QUARTER_S + 1)
+    phase = (int(slot_at.timestamp()) + after) % QUARTER_S
+    free = after[(phase > HOT_S) & (phase < QUARTER_S - HOT_S)]
+    within = free[free <= most]
+    return within if len(within) else free[:most]

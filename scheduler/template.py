@@ -52,6 +52,7 @@ class Content:
     summary: str
     url: str
     image: str | None
+    collapse: str = ""  # messages with the same one replace each other while they wait; empty: the campaign
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,7 @@ def _android(content: Content, look: Look, ttl_s: int) -> Any:
     from firebase_admin import messaging
 
     return messaging.AndroidConfig(
-        collapse_key=content.campaign[:64],
+        collapse_key=(content.collapse or content.campaign)[:64],
         ttl=timedelta(seconds=ttl_s),
         priority=content.priority,
         notification=messaging.AndroidNotification(**{"tag": content.tag, **look.android}),

@@ -77,3 +77,13 @@ class Story(SQLModel, table=True):
     merged_into: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))
     founded_at: datetime = moment()
     update_no: int = 0  # raised by a material update: readers may be told again
+    renewed_at: datetime | None = moment(nullable=True)  # when it was raised last: what was read before counts no more
+
+
+class StoryApart(SQLModel, table=True):
+    """Two stories that the desk took apart: no automatic merge makes them one. `one` is the smaller number."""
+
+    __tablename__: ClassVar[Any] = "story_apart"
+    __table_args__: ClassVar[Any] = (CheckConstraint("one < other", name="order"),)
+    one: int = Field(sa_column=Column(BigKey, primary_key=True, autoincrement=False))
+    other: int = Field(sa_column=Column(BigKey, primary_key=True, autoincrement=False, index=True))

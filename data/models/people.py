@@ -18,6 +18,7 @@ class Person(SQLModel, table=True):
     role: str = "viewer"
     secret_hash: str = ""
     created_at: datetime = moment()
+    subject: str | None = Field(default=None, index=True, unique=True, max_length=400)  # issuer and name at a provider
 
 
 class WebSession(SQLModel, table=True):

@@ -35,6 +35,13 @@ class Campaign(SQLModel, table=True):
     policy: dict[str, Any] = json_list(dict)
     message: dict[str, str] = json_list(dict)  # title and body of the desk's own; empty: those of the article
     created_at: datetime = moment()
+    level: int = 3  # breaking: 1 may ring in quiet hours, if a lead says so
+    audience: dict[str, Any] = json_list(dict)  # whom it is for; empty: everybody
+    collapse_key: str = ""  # messages with the same one replace each other while they wait; empty: the campaign's key
+    send_time: str = "local_time"  # or best_hour: each reader's own, within `best_within_h` of the local time
+    best_within_h: int = 1
+    spread_s: int = 0  # sends are spread over so long
+    every_s: int = 900  # follow-up: how often it looks
 
 
 class Plan(SQLModel, table=True):
@@ -48,6 +55,11 @@ class Plan(SQLModel, table=True):
     funnel: dict[str, int] = json_list(dict)
     examples: list[dict[str, Any]] = json_list()
     weight_version: int = 0
+    policy_version: int = 0  # 0: the built-in limits
+    zone_version: str = ""  # of the zone database its slots were reckoned with
+    state: str = "done"  # planning, done, stopped
+    readers_due: int = 0
+    readers_done: int = 0
 
 
 class Delivery(SQLModel, table=True):
@@ -57,7 +69,7 @@ class Delivery(SQLModel, table=True):
         UniqueConstraint("campaign_id", "slot", "device_id"),
         Index(
             "uq_delivery_told",
-            *("device_id", "story_id", "update_no"),
+            *("device_id", "story_id", "update_no", "told_no"),
             unique=True,
             sqlite_where=text(TOLD),
             postgresql_where=text(TOLD),
@@ -89,6 +101,7 @@ class Delivery(SQLModel, table=True):
     message_name: str | None = None
     score: float = 0.0
     parts: dict[str, float] = json_list(dict)
+    told_no: int = 0  # how often the story was told in this state before, each time longer ago than the window
 
 
 class DeliveryEvent(SQLModel, table=True):
@@ -125,7 +138,7 @@ class Broadcast(SQLModel, table=True):
         CheckConstraint("state in ('sending', 'sent', 'failed', 'unknown')", name="state"),
         Index(
             "uq_broadcast_told",
-            *("topic", "story_id", "update_no"),
+            *("topic", "story_id", "update_no", "told_no"),
             unique=True,
             sqlite_where=text("state <> 'failed'"),
             postgresql_where=text("state <> 'failed'"),
@@ -144,6 +157,7 @@ class Broadcast(SQLModel, table=True):
     author: str = ""
     sent_at: datetime = moment(index=True)
     message_name: str | None = None
+    told_no: int = 0  # as of a delivery
 
 
 class Alert(SQLModel, table=True):
@@ -166,3 +180,9 @@ class Alert(SQLModel, table=True):
     campaign_id: int | None = ref("campaign.id", nullable=True)
     hold_until: datetime | None = moment(nullable=True)
     created_at: datetime = moment()
+    kind: str = "manual"  # or breaking
+    level: int = 3  # breaking: 1 the most urgent
+    mode: str = "at_most_once"
+    spread_s: int = 0
+    way: str = "deliveries"  # or "broadcast"
+    broadcast_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))  # set as it leaves that way

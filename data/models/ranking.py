@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Column, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from data.models.parts import json_list, moment, new_id
+from data.columns import BigKey
+from data.models.parts import json_list, moment, new_id, ref
 
 
 class WeightSet(SQLModel, table=True):
@@ -76,3 +77,66 @@ class Persona(SQLModel, table=True):
     reads: list[dict[str, Any]] = json_list()
     author: str = "newsbell"
     updated_at: datetime = moment()
+
+
+class ReachTarget(SQLModel, table=True):
+    """A share of the active readers that an article's story is to reach by a time; a boost is its means."""
+
+    __tablename__: ClassVar[Any] = "reach_target"
+    __table_args__: ClassVar[Any] = (
+        CheckConstraint("state in ('on', 'met', 'expired', 'stopped')", name="state"),
+        CheckConstraint("share > 0 and share <= 1", name="share"),
+        Index(
+            "uq_reach_target_on", "article_id", unique=True, sqlite_where=text("state = 'on'"),
+            postgresql_where=text("state = 'on'"),
+        ),
+    )  # fmt: skip
+    id: int = new_id()
+    article_id: int = ref("article.id")
+    share: float  # of the readers expected until it ends
+    cap: float  # the strongest boost it may use
+    state: str = "on"
+    starts_at: datetime = moment()
+    ends_at: datetime = moment()
+    expected: int = 0  # readers: as many as in the same hours a day before, or just now
+    active: int = 0  # readers active since it began
+    reached: int = 0  # of those, whoever had the story on the screen
+    strength: float = 0.0
+    lag: float = 0.0  # how far behind its plan it was at the last step
+    cost_share: float = 0.0  # of a list's expected opens, under the present boost
+    cost_opens: float = 0.0  # expected opens given up so far
+    steps: list[list[float]] = json_list()  # [minutes since the start, share reached, strength], oldest first
+    rule_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))
+    author: str = "newsbell"
+    reason: str = ""
+    stepped_at: datetime | None = moment(nullable=True)
+
+
+class Experiment(SQLModel, table=True):
+    """Versions of weights that parts of the readers get for a time, so that they can be compared."""
+
+    __table_args__: ClassVar[Any] = (
+        CheckConstraint("kind in ('split', 'interleave', 'holdout')", name="kind"),
+        CheckConstraint("state in ('running', 'stopped', 'ended')", name="state"),
+        CheckConstraint("first_bucket >= 0 and buckets > 0 and first_bucket + buckets <= 1000", name="buckets"),
+        CheckConstraint("ends_at > starts_at and days > 0", name="ends"),
+    )
+    id: int = new_id()
+    key: str = Field(unique=True, max_length=200)
+    surface: str
+    kind: str
+    state: str = "running"
+    layer: str
+    salt: str
+    first_bucket: int
+    buckets: int  # of the layer's 1,000
+    arms: list[dict[str, Any]] = json_list()  # version (0: live), share
+    metric: str
+    days: int
+    guardrails: dict[str, float] = json_list(dict)
+    starts_at: datetime = moment()
+    ends_at: datetime = moment()
+    stopped_at: datetime | None = moment(nullable=True)
+    outcome: str = ""
+    author: str
+    reason: str

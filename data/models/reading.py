@@ -54,7 +54,7 @@ class Event(SQLModel, table=True):
     """One thing a reader did with one article. `batch` is commit-ordered: poll `batch > last`."""
 
     __table_args__: ClassVar[Any] = (
-        Index("ix_event_reader_id_at", "reader_id", "at"),
+        Index("ix_event_history", "reader_id", "at", "id", "article_id", "kind", "dwell_s"),  # read without the table
         Index("ix_event_article_id_kind", "article_id", "kind"),
         CheckConstraint("dwell_s is null or dwell_s >= 0", name="dwell_s"),
     )
@@ -86,3 +86,5 @@ class Served(SQLModel, table=True):
     article_ids: list[int] = json_list()  # in the order shown
     propensity: list[float] | None = Field(default=None, sa_column=Column(Json, nullable=True))  # null: no chance
     weight_version: int = 0
+    # of interleaved lists, by place: 0 or 1 for the version that chose it, -1 for both
+    teams: list[int] | None = Field(default=None, sa_column=Column(Json, nullable=True))

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, Column
+from sqlalchemy import CheckConstraint, Column, Index, text
 from sqlmodel import Field, SQLModel
 
-from data.columns import BigKey
+from data.columns import BigKey, Json
 from data.models.parts import json_list, moment, new_id
 
 
@@ -38,3 +38,30 @@ class Lease(SQLModel, table=True):
     holder: str
     fence: int = Field(default=0, sa_column=Column(BigKey, nullable=False))
     until_at: datetime = moment()
+
+
+class Replay(SQLModel, table=True):
+    """Past reads judged again under other numbers: long work of a web worker, one of a kind at a time."""
+
+    __table_args__: ClassVar[Any] = (
+        CheckConstraint("state in ('todo', 'doing', 'done', 'failed', 'stopped')", name="state"),
+        CheckConstraint("kind in ('weights', 'limits')", name="kind"),
+        Index(
+            "uq_replay_open", "kind", unique=True, sqlite_where=text("state in ('todo', 'doing')"),
+            postgresql_where=text("state in ('todo', 'doing')"),
+        ),
+    )  # fmt: skip
+    id: int = new_id()
+    kind: str = "weights"  # of a surface, or the limits of a campaign
+    about: str  # the surface or campaign
+    what: str  # in words: which weights against which
+    args: dict[str, Any] = json_list(dict)
+    state: str = "todo"
+    share: float = 0.0  # how much of it is done
+    said: str = ""  # what it does now, or why it ended
+    result: dict[str, Any] | None = Field(default=None, sa_column=Column(Json, nullable=True))
+    author: str = ""
+    worker: str = ""
+    created_at: datetime = moment()
+    beat_at: datetime | None = moment(nullable=True)  # when its worker last said that it lives
+    done_at: datetime | None = moment(nullable=True)

@@ -6,24 +6,25 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import BigInteger, delete, select, type_coerce
 from sqlalchemy.exc import IntegrityError
 
 from data.clock import micros
-from data.models import Reader, Secret, Served
+from data.models import Event, Reader, Secret, Served
 from data.store.database import Database, table
 from data.values import ServedPage
 
-COLUMNS = "served_id, surface, reader_id, article_id, served_at, first, article_ids, propensity, weight_version"
+COLUMNS = "served_id, surface, reader_id, article_id, served_at, first, article_ids, propensity, weight_version, teams"
 # By the driver: of each answer one row, and building it through the model takes longer than the answer.
-INSERT_SQLITE = f"insert into served ({COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+INSERT_SQLITE = f"insert into served ({COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 INSERT_POSTGRES = (
     f"insert into served ({COLUMNS}) select * from unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], "  # noqa: S608
-    "%s::bigint[], %s::int[], %s::text[]::jsonb[], %s::text[]::jsonb[], %s::int[])"
+    "%s::bigint[], %s::int[], %s::text[]::jsonb[], %s::text[]::jsonb[], %s::int[], %s::text[]::jsonb[])"
 )
 FORGOTTEN_AT_ONCE = 5_000  # pages
 _encode = msgspec.json.Encoder().encode
-SERVED, READERS, SECRETS = table(Served), table(Reader), table(Secret)
+SERVED, READERS, SECRETS, EVENTS = table(Served), table(Reader), table(Secret), table(Event)
+OPENED = ("open", "read", "finish", "share", "save")  # what says that an article of a list was taken up
 
 
 class ServedPages(Database):
@@ -63,6 +64,13 @@ class ServedPages(Database):
         with self.reading() as connection:
             return [_page(row) for row in connection.execute(query)]
 
+    def opened_since(self, at: datetime) -> list[tuple[int, int, int, str | None]]:
+        """Reads from an instant on, oldest first: reader, article, microseconds, and the list it was opened on."""
+        columns = EVENTS.c.reader_id, EVENTS.c.article_id, type_coerce(EVENTS.c.at, BigInteger), EVENTS.c.served_id
+        query = select(*columns).where(EVENTS.c.at >= at, EVENTS.c.kind.in_(OPENED)).order_by(EVENTS.c.at, EVENTS.c.id)
+        with self.reading() as connection:
+            return [tuple(row) for row in connection.execute(query)]
+
     def forget_served(self, before: datetime) -> int:
         """Remove the pages served before a time; returns how many. Some at a time: writers wait for none of them."""
         total, oldest = 0, select(SERVED.c.id).where(SERVED.c.served_at < before).limit(FORGOTTEN_AT_ONCE)
@@ -87,10 +95,10 @@ class ServedPages(Database):
 
 
 def _fields(page: ServedPage) -> tuple[Any, ...]:
-    propensity = None if page.propensity is None else _encode(page.propensity).decode()
+    propensity, teams = (None if one is None else _encode(one).decode() for one in (page.propensity, page.teams))
     return (
         page.served_id, page.surface, page.reader_id, page.article_id, micros(page.served_at), page.first,
-        _encode(page.article_ids).decode(), propensity, page.weight_version,
+        _encode(page.article_ids).decode(), propensity, page.weight_version, teams,
     )  # fmt: skip
 
 
@@ -106,4 +114,5 @@ def _page(row: Any) -> ServedPage:
         tuple(row.article_ids),
         row.weight_version,
         propensity,
+        None if row.teams is None else tuple(row.teams),
     )

@@ -11,9 +11,7 @@ from scipy import sparse
 from data.errors import NotFound
 from recommender.evaluate.average_precision import average_precision
 from recommender.evaluate.correlation import pearson, spearman
-from recommender.evaluate.ndcg import ndcg_at
 from recommender.evaluate.plain import plain_tf_idf
-from recommender.evaluate.precision import precision_at
 from recommender.evaluate.sets import (
     JudgedPairs,
     LabelledTexts,
@@ -24,6 +22,8 @@ from recommender.evaluate.sets import (
     of_language,
     scored_pairs,
 )
+from recommender.metrics.ndcg import ndcg_at
+from recommender.metrics.precision import precision_at
 from recommender.neighbours import Context, closeness, neighbour_weights, smoothed
 from recommender.vectors import Blend, Document, Epoch, similarity
 

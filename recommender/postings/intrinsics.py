@@ -102,10 +102,10 @@ def _load(context, builder, array_type, array, place, lane):
     return builder.load(_pointer(context, builder, array_type, array, place, lane), align=1)
 
 
-def _splat(builder, value):
-    nothing = ir.Constant(ir.VectorType(value.type, 64), ir.Undefined)
+def _splat(builder, value, lanes=64):
+    nothing = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
     first = builder.insert_element(nothing, value, ir.IntType(32)(0))
-    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
 
 
 @intrinsic
@@ -116,3 +116,41 @@ def widened(typing_context, half):
         return builder.fpext(builder.bitcast(arguments[0], ir.HalfType()), ir.FloatType())
 
     return types.float32(types.uint16), codegen
+
+
+@intrinsic
+def lane_sums(typing_context, table, rows, factors, count, found, place):
+    """Into `found[place:place + 32]` the sum of `factors[i] * table[rows[i]]` over i < count, rows of 32 floats.
+
+    Lane by lane in the order of i, so that what other lanes hold changes no bit.
+    """
+
+    def codegen(context, builder, signature, arguments):
+        lanes, number = ir.VectorType(ir.FloatType(), 32), ir.IntType(64)
+        data = [
+            context.make_array(kind)(context, builder, one).data
+            for kind, one in zip(signature.args[:3], arguments[:3], strict=True)
+        ]
+        table, (rows, factors) = builder.bitcast(data[0], lanes.as_pointer()), data[1:]
+        out = context.make_array(signature.args[4])(context, builder, arguments[4]).data
+        out = builder.bitcast(builder.gep(out, [arguments[5]]), lanes.as_pointer())
+        before = builder.block
+        test, body, done = (builder.append_basic_block(name) for name in ("test", "body", "done"))
+        builder.branch(test)
+        builder.position_at_end(test)
+        step, total = builder.phi(number), builder.phi(lanes)
+        builder.cbranch(builder.icmp_unsigned("<", step, arguments[3]), body, done)
+        builder.position_at_end(body)
+        row = builder.load(builder.gep(table, [builder.sext(builder.load(builder.gep(rows, [step])), number)]), align=4)
+        factor = _splat(builder, builder.load(builder.gep(factors, [step])), 32)
+        product = builder.fmul(row, factor, flags=("contract",))
+        step.add_incoming(number(0), before)
+        step.add_incoming(builder.add(step, number(1)), body)
+        total.add_incoming(ir.Constant(lanes, [0.0] * 32), before)
+        total.add_incoming(builder.fadd(total, product, flags=("contract",)), body)
+        builder.branch(test)
+        builder.position_at_end(done)
+        builder.store(total, out, align=4)
+        return context.get_dummy_value()
+
+    return types.void(table, rows, factors, types.int64, found, types.int64), codegen

@@ -50,6 +50,27 @@ def bar(value: float, most: float) -> Markup:
     return _svg(drawn.format(min(width, 100.0)), "bar", 100, 8, stretch=True)
 
 
+def progress(value: float, goal: float, planned: float, what: str) -> Markup:
+    """A bar of a share in [0, 1] towards a goal, marked by a line; the paler part is where it was to be by now."""
+    drawn = Markup('<rect class="track" width="100" height="12"/>')
+    for kind, share in (("planned", planned), ("fill", value)):
+        drawn += Markup('<rect class="{}" width="{:.2f}" height="12"/>').format(kind, 100 * min(max(share, 0.0), 1.0))
+    drawn += Markup('<line class="goal" x1="{0:.2f}" x2="{0:.2f}" y1="0" y2="12"/>').format(100 * min(goal, 1.0))
+    return _svg(drawn, "progress", 100, 12, label=what, stretch=True)
+
+
+def steps(points: Sequence[tuple[float, float]], lasts: float, goal: float, what: str) -> Markup:
+    """A share in [0, 1] over time: (minutes, share) within `lasts` minutes, with the goal as a line."""
+    most = max(goal, *(share for _, share in points), 1e-9) * 1.1
+    drawn = Markup('<line class="reference" x1="0" x2="120" y1="{0:.1f}" y2="{0:.1f}"/>').format(27 - 25 * goal / most)
+    if len(points) > 1:
+        places = " ".join(
+            f"{120 * min(minute / lasts, 1):.1f},{27 - 25 * share / most:.1f}" for minute, share in points
+        )
+        drawn += Markup('<polyline class="line" points="{}"/>').format(places)
+    return _svg(drawn, "sparkline steps", 120, 28, label=what, stretch=True)
+
+
 def sparkline(values: Sequence[float], reference: Sequence[float], what: str) -> Markup:
     """A line of values over a paler one of reference values, on a scale from 0."""
     most = max([*values, *reference, 1e-9])

@@ -188,9 +188,9 @@ def test_another_article_of_the_story_counts_as_read_and_as_told(room: Newsroom)
     room.add(room.delivery("f2", "a2", slot="2026-03-02T12:30"), room.delivery("f3", "a2", slot="2026-03-02T12:30"))
     room.store.add_events([EventIn(id="e1", reader="ben", article="a1", kind="read", at=NOW)], now=NOW)
     due = {one.fid: one for one in room.claim(NOW + timedelta(hours=5))}
-    assert due["f2"].is_told
+    assert due["f2"].told_us
     assert due["f2"].alerts_us == (int(NOW.timestamp() * 1_000_000),)
-    assert (due["f3"].is_told, due["f3"].has_read) == (False, True)
+    assert (due["f3"].told_us, due["f3"].has_read) == (0, True)
 
 
 def test_two_alerts_to_one_reader_are_never_judged_in_one_claim(room: Newsroom) -> None:

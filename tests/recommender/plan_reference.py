@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.alerts import Told
+from data.alerts import Tally, Told
+from data.clock import instant, zone
 from data.values import FloatArray, Histories, IntArray, ReaderColumns, ReaderRow
 from data.wire import EVENT_KINDS
 from recommender.columns import base
@@ -37,6 +38,7 @@ class Block:
     histories: Histories  # n of them, in the readers' order
     history_story: IntArray  # (events,) the story of each history row
     told: Told
+    tally: Tally
 
     def __len__(self) -> int:
         return len(self.readers)
@@ -88,8 +90,10 @@ def reader_checks(block: Block, policy: Policy) -> NDArray[np.int8]:
             Verdict.QUIET_HOURS,
             quiet_now(ReaderColumns.of(block.readers), block.send_at_us) & (not policy.overrides_quiet),
         ),
-        (Verdict.DAILY_CAP, alerts >= cap),
+        (Verdict.STOP_LOSS, _stopped(block, policy)),
+        (Verdict.DAILY_CAP, (alerts >= cap) | (_alerts_around(block, policy, own=True)[0] >= policy.group_cap)),
         (Verdict.TOO_SOON, near),
+        (Verdict.WEEKLY_BUDGET, _over_budget(block, policy)),
     )
     for reason, fails in checks:
         verdict[(verdict == Verdict.SEND) & fails] = reason
@@ -153,14 +157,31 @@ def languages_read(readers: Sequence[ReaderRow], histories: Histories, language:
     return known
 
 
-def _alerts_around(block: Block, policy: Policy) -> tuple[IntArray, Mask]:
+def _stopped(block: Block, policy: Policy) -> Mask:
+    week_us = policy.stop_days * DAY_US
+    pairs = zip(block.tally.unopened.tolist(), (block.send_at_us - block.tally.newest_us).tolist(), strict=True)
+    return np.array([many >= policy.stop_after and past_us < week_us for many, past_us in pairs], bool)
+
+
+def _over_budget(block: Block, policy: Policy) -> Mask:
+    found = []
+    for row, reader in enumerate(block.readers):
+        day = instant(int(block.send_at_us[row])).astimezone(zone(reader.zone)).isoweekday()
+        left = policy.weekly_budget - int(block.tally.other_days[row])
+        found.append(block.tally.today[row] * (8 - day) >= left or left <= 0)
+    return np.array(found, bool)
+
+
+def _alerts_around(block: Block, policy: Policy, *, own: bool = False) -> tuple[IntArray, Mask]:
     """(n,) alerts less than 24 hours from the reader's instant, and whether one is nearer than the gap.
 
     Alerts that are planned for later count too: then no 24 hours anywhere hold more than the cap.
     """
     apart_us = np.abs(block.told.at_us - block.send_at_us[block.told.row])
-    alerts = np.bincount(block.told.row[apart_us < DAY_US], minlength=len(block))
+    counts = (block.told.group == policy.group) | (not own)
+    alerts = np.bincount(block.told.row[(apart_us < DAY_US) & counts], minlength=len(block))
     near = np.bincount(block.told.row[apart_us < policy.min_gap_s * 1_000_000], minlength=len(block)) > 0
+    near |= np.bincount(block.told.row[apart_us < DAY_US // 24], minlength=len(block)) >= policy.hourly_cap
     return alerts, near
 
 
@@ -223,6 +244,7 @@ def block(
     has_device: Mask,
     histories: Histories,
     told: Told,
+    tally: Tally,
 ) -> Block:
     """The readers as `push.plan` judges them; `histories` in the readers' order."""
     index = snapshot.index
@@ -238,6 +260,7 @@ def block(
         histories=histories,
         history_story=stories_of(index, histories.article_id),
         told=told,
+        tally=tally,
     )
 
 

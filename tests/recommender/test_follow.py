@@ -206,11 +206,12 @@ def test_an_article_that_comes_in_during_a_merge_gets_a_story(
     keeper, loser = sorted(set(stored(sqlite_store).values()))
     merge = sqlite_store.merge_stories
 
-    def meanwhile(pairs: Any) -> None:
-        merge(pairs)
+    def meanwhile(pairs: Any) -> Any:
+        done = merge(pairs)
         sqlite_store.put_articles([write(9)], now=NOW)
+        return done
 
-    monkeypatch.setattr(follower.keeper, "merge_pass", lambda: [(loser, keeper)])
+    monkeypatch.setattr(follower.keeper, "merge_pass", lambda _apart: [(loser, keeper)])
     monkeypatch.setattr(sqlite_store, "merge_stories", meanwhile)
     follower.is_new, follower.merged_at = True, None
     follower.follow(NOW)

@@ -58,3 +58,11 @@ def test_a_text_alone_has_the_cosine_it_has_among_others(seed: int) -> None:
     together = profile.cosines(np.arange(40))
     assert together[:20].tolist() == together[20:].tolist()
     assert np.concatenate([profile.cosines(np.array([one])) for one in range(40)]).tolist() == together.tolist()
+
+
+def test_texts_longer_than_the_usual_room_are_compared_like_any_other() -> None:
+    """5,000 terms a text: more than the room that one thread holds ready, for terms and for rows side by side."""
+    vectors = texts(3, 40, terms=10_000, share=0.5)
+    packed, slots = Packed.of(vectors), np.arange(40)
+    for _ in range(2):  # what the first left behind must not show in the second
+        np.testing.assert_allclose(packed.among(slots, slots), similarity(vectors, vectors, SUBJECT), atol=3e-6)

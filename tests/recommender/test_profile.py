@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from data.values import ArticleText, Histories
 from data.wire import EVENT_KINDS
 from recommender.index import ArticleIndex
-from recommender.profile import HALF_LIFE_H, Profiles
+from recommender.profile import HALF_LIFE_H, Profiles, liked
 from recommender.signals import HOUR_US
 from recommender.snapshot import spoken
 
@@ -143,3 +143,12 @@ def test_a_second_language_is_spoken_from_a_fifth_of_the_reads(index: ArticleInd
     assert spoken(index, Profiles.build(index, histories([*english, read(10)]), NOW), "en") == ("en",)
     both = Profiles.build(index, histories([*english[:3], read(10)]), NOW)
     assert spoken(index, both, "en-GB") == ("en", "da")
+
+
+@given(done=events)
+def test_the_tastes_of_one_reader_in_one_pass_are_the_profiles_own(index: ArticleIndex, done: list[Event]) -> None:
+    profiles, sources = Profiles.build(index, histories(done), NOW), np.arange(5)
+    mine = liked(profiles, sources)
+    assert mine.evidence == profiles.evidence[0]
+    assert mine.shares.tolist() == profiles.categories[0].tolist()
+    assert mine.liking.tolist() == profiles.liking(sources)[0].tolist()

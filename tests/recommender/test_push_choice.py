@@ -1,6 +1,7 @@
 """The compiled plan against the same written with matrices: every verdict, choice, score and part."""
 
 import importlib.util
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.alerts import Told
-from data.clock import instant, is_quiet
+from data.alerts import Tally, Told
+from data.clock import instant, is_quiet, zone
 from data.values import ArticleText, Histories, ReaderColumns, ReaderRow, RuleRow, SourceRow
 from data.wire import EVENT_KINDS
 from recommender import push, push_pool
@@ -48,8 +49,18 @@ WORDS = [
     "law",
     "court",
 ]
-POLICY = Policy(daily_cap=3, min_gap_s=7_200, holdout_share=0.05, min_news_value=1, max_candidates=60)
+POLICY = Policy(
+    daily_cap=3,
+    group_cap=2,
+    min_gap_s=3_000,
+    weekly_budget=9,
+    told_window_h=30,
+    holdout_share=0.05,
+    min_news_value=1,
+    max_candidates=60,
+)
 BAR = 0.45
+ALERT = ("at_us", "story_id", "update_no", "group", "told_no")
 
 
 def _reference() -> ModuleType:
@@ -139,10 +150,16 @@ def told(rng: np.random.Generator, readers: int, pool: Pool) -> Told:
     stories = np.append(pool.candidates.story_id, [0, 77])
     return Told(
         row=rng.integers(0, readers, alerts),
-        at_us=NOW_US + rng.integers(-40, 10, alerts) * HOUR_US,
+        at_us=NOW_US + rng.integers(-4_000, 600, alerts) * 60_000_000,
         story_id=rng.choice(stories, alerts),
         update_no=rng.integers(0, 2, alerts),
+        group=rng.integers(0, 3, alerts),
     )
+
+
+def tally(rng: np.random.Generator, readers: int) -> Tally:
+    newest_us = NOW_US - rng.integers(0, 12 * 24, readers) * HOUR_US
+    return Tally(*rng.integers(0, [[3], [10], [14]], (3, readers)), newest_us)
 
 
 class World:
@@ -167,6 +184,7 @@ class World:
             has_device=rng.random(readers) < 0.95,
             histories=histories(rng, readers, self.snapshot.index),
             told=told(rng, readers, self.pool),
+            tally=tally(rng, readers),
         )
 
     def chooser(self, **options: int) -> Chooser:
@@ -177,13 +195,20 @@ class World:
     def plan(self, **options: int) -> Verdicts:
         return push.plan(self.block, self.chooser(**options), policy=POLICY, bar=BAR)
 
+    def lately(self) -> Told:
+        """The alerts within the window of their story, in which lie those that caps and gaps count."""
+        told = self.block.told
+        near = np.abs(told.at_us - self.block.send_at_us[told.row]) < POLICY.told_window_h * HOUR_US
+        return Told(told.row[near], *(getattr(told, name)[near] for name in ALERT))
+
     def expected(self) -> tuple[Verdicts, np.ndarray]:
         """The reference's verdicts, and the total score of every reader with every candidate left (else -inf)."""
         given = {
             "send_at_us": self.block.send_at_us,
             "has_device": self.block.has_device,
             "histories": self.block.histories,
-            "told": self.block.told,
+            "told": self.lately(),
+            "tally": self.block.tally,
         }
         block = reference.block(self.snapshot, self.people, **given)
         signals = reference.signals_of(self.snapshot, self.pool, block, NOW_US)
@@ -217,7 +242,8 @@ def one_by_one(block: Block) -> list[Block]:
                 send_at_us=block.send_at_us[row : row + 1],
                 has_device=block.has_device[row : row + 1],
                 histories=block.histories.of(row),
-                told=Told(none, block.told.at_us[mine], block.told.story_id[mine], block.told.update_no[mine]),
+                told=Told(none, *(getattr(block.told, name)[mine] for name in ALERT)),
+                tally=Tally(*(getattr(block.tally, name)[row : row + 1] for name in Tally.__dataclass_fields__)),
             )
         )
     return made
@@ -281,16 +307,31 @@ def rules_say(world: World, row: int, total: np.ndarray) -> Verdict:
         return Verdict.HOLDOUT
     if is_quiet(instant(at_us), reader.zone, *quiet):
         return Verdict.QUIET_HOURS
-    if (apart < 24 * HOUR_US).sum() >= min(reader.daily_cap, POLICY.daily_cap):
-        return Verdict.DAILY_CAP
-    if (apart < POLICY.min_gap_s * 1_000_000).any():
-        return Verdict.TOO_SOON
+    if (volume := volume_says(world, row, apart)) != Verdict.SEND:
+        return volume
     allowed, unread, new = left_for(world, row)
     for found, reason in ((allowed, Verdict.NOTHING_NEW), (unread, Verdict.ALREADY_READ), (new, Verdict.ALREADY_TOLD)):
         if not found:
             return reason
     assert np.array_equal(np.flatnonzero(np.isfinite(total)), new)
     return Verdict.BELOW_BAR if candidates and total.max() < BAR else Verdict.SEND
+
+
+def volume_says(world: World, row: int, apart: np.ndarray) -> Verdict:
+    """What the alerts around a reader's instant allow; `apart` is how far each of them is, in microseconds."""
+    block, at_us = world.block, int(world.block.send_at_us[row])
+    tally, own = block.tally, block.told.group[block.told.row == row] == POLICY.group
+    assert tally is not None
+    if tally.unopened[row] >= POLICY.stop_after and at_us - tally.newest_us[row] < POLICY.stop_days * 24 * HOUR_US:
+        return Verdict.STOP_LOSS
+    day = apart < 24 * HOUR_US
+    if day.sum() >= min(world.people[row].daily_cap, POLICY.daily_cap) or (day & own).sum() >= POLICY.group_cap:
+        return Verdict.DAILY_CAP
+    if (apart < POLICY.min_gap_s * 1_000_000).any() or (apart < HOUR_US).sum() >= POLICY.hourly_cap:
+        return Verdict.TOO_SOON
+    days_left = 7 - instant(at_us).astimezone(zone(world.people[row].zone)).weekday()
+    left = max(POLICY.weekly_budget - int(tally.other_days[row]), 0)
+    return Verdict.WEEKLY_BUDGET if tally.today[row] >= math.ceil(left / days_left) else Verdict.SEND
 
 
 def left_for(world: World, row: int) -> tuple[list[int], list[int], list[int]]:
@@ -314,6 +355,7 @@ def left_for(world: World, row: int) -> tuple[list[int], list[int], list[int]]:
     ]
     unread = [j for j in allowed if candidates.story_id[j] not in story]
     mine = block.told.row == row
+    mine &= np.abs(block.told.at_us - at_us) < POLICY.told_window_h * HOUR_US
     known = list(zip(block.told.story_id[mine].tolist(), block.told.update_no[mine].tolist(), strict=True))
     return (
         allowed,
@@ -370,13 +412,16 @@ def end_of(pool: Pool, block: Block, snapshot: Snapshot, policy: Policy | None =
     return Verdict(int(found.verdict[0])), int(found.chosen[0])
 
 
-@pytest.mark.parametrize(("update_no", "verdict"), [(0, Verdict.SEND), (1, Verdict.ALREADY_TOLD)])
-def test_a_material_update_may_be_told_again(
-    make_text: Callable[..., ArticleText], update_no: int, verdict: Verdict
+@pytest.mark.parametrize(
+    ("update_no", "hours", "verdict"),
+    [(0, 25, Verdict.SEND), (1, 25, Verdict.ALREADY_TOLD), (1, 47, Verdict.ALREADY_TOLD), (1, 48, Verdict.SEND)],
+)
+def test_a_story_is_told_again_after_a_material_update_or_two_days(
+    make_text: Callable[..., ArticleText], update_no: int, hours: int, verdict: Verdict
 ) -> None:
     snapshot = same_articles(make_text, 7)
     pool, block = one_reader(snapshot)
-    day_ago = Told(np.array([0]), np.array([NOW_US - 25 * HOUR_US]), np.array([7]), np.array([update_no]))
+    day_ago = Told(np.array([0]), np.array([NOW_US - hours * HOUR_US]), np.array([7]), np.array([update_no]))
     assert end_of(pool, replace(block, told=day_ago), snapshot)[0] == verdict
 
 

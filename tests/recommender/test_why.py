@@ -12,7 +12,8 @@ from recommender.why import Facts, Near, parts_of, related_sentence, sentence, s
 
 def facts(**given: Any) -> Facts:
     reads = given.pop("reads", 0)
-    values = dict.fromkeys(SIGNALS, 0.0) | given.pop("values", {})
+    named = dict.fromkeys(SIGNALS, 0.0) | given.pop("values", {})
+    values = [named[one] for one in SIGNALS]
     near = Near(np.arange(reads), np.full(reads, 0.4, np.float32))
     return Facts(**{"near": near, "age_h": 2.2, "sources": 1, "values": values, "weights": WEIGHTS["for_you"]} | given)
 

@@ -208,7 +208,10 @@ def wait_for_lines(path: Path, count: int, worker: "subprocess.Popen[bytes]") ->
         ({"campaign_kind": "test", "is_test": True}, None),
         ({"push": False}, "opted_out"),
         ({"has_read": True}, "already_read"),
-        ({"is_told": True}, "already_told"),
+        ({"told_us": -1}, "already_told"),
+        ({"told_us": -48 * 3_600_000_000 + 1}, "already_told"),
+        ({"told_us": -48 * 3_600_000_000}, None),
+        ({"told_us": -2 * 3_600_000_000, "policy": {"told_window_h": 2}}, None),
         ({"muted_topics": ("trade",)}, "muted"),
         ({"muted_topics": ("WORLD",)}, "muted"),
         ({"muted_sources": ("herald",)}, "muted"),
@@ -220,6 +223,25 @@ def wait_for_lines(path: Path, count: int, worker: "subprocess.Popen[bytes]") ->
         ({"alerts_us": (-1,)}, "too_soon"),
         ({"alerts_us": (-7_200_000_000,)}, None),
         ({"alerts_us": (-86_400_000_000,) * 4}, None),
+        ({"alerts_us": (-8_000_000_000,) * 4, "daily_cap": 9, "groups": (2,) * 4}, None),
+        ({"alerts_us": (-8_000_000_000,) * 4, "daily_cap": 9}, "daily_cap"),
+        ({"campaign_kind": "manual", "alerts_us": (-1_800_000_000,)}, None),
+        ({"campaign_kind": "manual", "alerts_us": (-1_800_000_000,) * 2}, "too_soon"),
+        ({"campaign_kind": "breaking", "alerts_us": (-1,)}, None),
+        (
+            {"campaign_kind": "breaking", "alerts_us": (-8_000_000_000,) * 6, "groups": (2,) * 6, "daily_cap": 9},
+            "daily_cap",
+        ),
+        ({"other_days": 15}, None),  # a Monday: six are left for seven days, one for this one
+        ({"other_days": 15, "today": 1}, "weekly_budget"),
+        ({"other_days": 21}, "weekly_budget"),
+        ({"other_days": 21, "campaign_kind": "manual"}, None),
+        ({"unopened": 9, "newest_us": -1}, None),
+        ({"unopened": 10, "newest_us": -1}, "stop_loss"),
+        ({"unopened": 10, "newest_us": -7 * 86_400_000_000}, None),
+        ({"reader_since_us": -1, "alerts_us": (-8_000_000_000,)}, None),
+        ({"reader_since_us": -1, "alerts_us": (-8_000_000_000,) * 2}, "daily_cap"),
+        ({"policy": {"holdout_share": 1.0}}, "holdout"),
     ],
 )
 def test_the_last_look_names_the_first_reason(
@@ -229,6 +251,10 @@ def test_the_last_look_names_the_first_reason(
 
     if "alerts_us" in fields:
         fields = fields | {"alerts_us": tuple(micros(now) + one for one in fields["alerts_us"])}
+    moments = {
+        name: micros(now) + fields[name] for name in ("told_us", "newest_us", "reader_since_us") if name in fields
+    }
+    fields = fields | moments
     assert recheck(make_due(**fields), now) == reason
 
 

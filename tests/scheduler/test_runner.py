@@ -54,7 +54,7 @@ def a_morning(newsroom: "Newsroom") -> FixedClock:
 
 
 def tick(worker: Runner) -> None:
-    for duty in (worker.lead, worker.obey, worker.plan, worker.deliver, worker.recover):
+    for duty in (worker.lead, worker.obey, worker.plan, worker.deliver, worker.recover, worker.reach):
         duty()
 
 
@@ -116,7 +116,7 @@ def test_people_pause_resume_and_cancel(newsroom: "Newsroom") -> None:
 
 def test_only_ticks_live_in_the_scheduler() -> None:
     class Idle:
-        lead = obey = plan = deliver = recover = forget = staticmethod(lambda: None)
+        lead = obey = plan = deliver = recover = reach = judge = forget = staticmethod(lambda: None)
 
     made = jobs(Idle(), load_settings(tick_s=30), lease_s=15)
     assert [(job.name, job.every_s) for job in made] == [
@@ -125,6 +125,8 @@ def test_only_ticks_live_in_the_scheduler() -> None:
         ("plan", 30.0),
         ("deliver", 1.0),
         ("recover", 15.0),
+        ("reach", 60.0),
+        ("judge", 900.0),
         ("forget", 3600.0),
     ]
 

@@ -111,8 +111,23 @@ def test_the_day_ahead_is_the_next_with_slots() -> None:
 
 def test_jitter_is_never_the_stroke_itself_nor_too_late_and_always_the_same() -> None:
     jittery = CampaignRow(id=1, key="j", name="J", jitter_s=420)
-    found = [slots.jitter(jittery, "2026-03-02T07:30", f"r{number}") for number in range(2_000)]
-    assert min(found) == timedelta(seconds=1)
+    slot = slots.Slot("2026-03-02T07:30", datetime(2026, 3, 2, 7, 30, tzinfo=UTC))
+    found = [slots.jitter(jittery, slot, f"r{number}") for number in range(4_000)]
+    assert min(found) == timedelta(seconds=121)  # the quarter of an hour is left to everybody else
     assert max(found) == timedelta(seconds=420)
-    assert found == [slots.jitter(jittery, "2026-03-02T07:30", f"r{number}") for number in range(2_000)]
-    assert slots.jitter(MORNING, "2026-03-02T07:30", "r1") == timedelta(0)
+    assert found == [slots.jitter(jittery, slot, f"r{number}") for number in range(4_000)]
+    assert slots.jitter(MORNING, slot, "r1") == timedelta(0)
+
+
+@given(
+    minute=st.integers(0, 24 * 60 - 1), jitter_s=st.integers(1, 7_200), name=st.sampled_from(["jitter_s", "spread_s"])
+)
+def test_nothing_but_breaking_news_leaves_about_a_quarter_of_an_hour(minute: int, jitter_s: int, name: str) -> None:
+    at = datetime(2026, 3, 2, tzinfo=UTC) + timedelta(minutes=minute)
+    free = slots.free_seconds(CampaignRow(id=1, key="j", name="J", **{name: jitter_s}), at)  # type: ignore[arg-type]
+    phase = (at.timestamp() + free) % 900
+    assert len(free) > 0
+    assert ((phase > 120) & (phase < 780)).all()
+    assert (free <= max(jitter_s, 900)).all()
+    urgent = slots.free_seconds(CampaignRow(id=1, key="b", name="B", kind="breaking", jitter_s=jitter_s), at)
+    assert urgent.tolist() == list(range(1, jitter_s + 1))

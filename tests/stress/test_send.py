@@ -52,7 +52,7 @@ def due(number: int, now: Any) -> Due:
     from benchmarks.fcm_clients import due as made
 
     one = made(number, now)
-    fields = {name: getattr(one, name) for name in one.__dataclass_fields__}
+    fields = {name: getattr(one, name) for name in one.__struct_fields__}
     return Due(**fields | {"campaign_key": f"c{number % 10}"})
 
 

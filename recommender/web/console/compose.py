@@ -4,23 +4,26 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from data.broadcasts import Broadcasts
 from data.desk_alerts import BODY_MOST, HOLD_S, TITLE_MOST, AlertRow, DeskAlerts
 from data.errors import InvalidInput, NotAllowed
 from data.outbox import Outbox
 from data.store.people import ROLES
 from recommender.audience import KINDS, Estimate, check_audience
+from recommender.policies import in_force
 from recommender.push import Policy
 from recommender.web.console import access
 from recommender.web.console.audiences import estimate
 from recommender.web.console.forms import Form, FormError
 from recommender.web.console.now import standing_paused
 from recommender.web.console.page import fragment, go, page
+from recommender.web.console.results import results
 from recommender.web.console.route import console_router
 from recommender.web.console.trial import trial_of
 from recommender.web.site import Site, site_of
 
 router = console_router()
-APPROVAL_ABOVE = 100  # readers after the limits: more need a second person
+BROADCAST_ABOVE = 10_000  # readers who are meant: from here on one message to a topic, where limits are lifted
 OFFERED = 60
 LIFTED = {"overrides_quiet": True, "daily_cap": 50, "min_gap_s": 0.0}  # a reader's own cap still holds
 
@@ -77,6 +80,7 @@ def alert_page(request: Request, alert_id: int) -> Response:
     found = estimate(site.store, alert.audience, Policy.of(alert.policy), site.clock.now())
     article = trial_of(request).articles([alert.article_id]).get(alert.article_id)
     plans = Outbox(site.store).plans(alert.campaign_id, limit=1) if alert.campaign_id else []
+    sent = Broadcasts(site.store).get(alert.broadcast_id) if alert.broadcast_id else None
     return page(
         request,
         "console/alert.html",
@@ -89,7 +93,10 @@ def alert_page(request: Request, alert_id: int) -> Response:
         tests=alerts.tests(alert.id),
         needs=_needs(site, alert, found, request.state.person.email),
         states=Outbox(site.store).counts(plans[0].id) if plans else {},
-        threshold=APPROVAL_ABOVE,
+        results=results(site.store, alert, plans[0]) if plans else None,
+        way=alert.way if alert.state == "sending" else _way(site, alert, found),
+        sent=sent,
+        threshold=in_force(site.store).limits.approval_above,
         hold_s=HOLD_S,
         changes=site.store.changes(limit=20, target=f"alert {alert.id}"),
     )
@@ -133,7 +140,7 @@ def send(request: Request, alert_id: int) -> Response:
         if request.state.form.text("sure") != "yes":
             raise InvalidInput("Tick that you have read it again: nobody else is here to approve it.")
         why = f"without a second person, nobody else may approve; {why}".rstrip("; ")
-    alerts.send(alert_id, by=person.email, now=now, why=why)
+    alerts.send(alert_id, by=person.email, now=now, why=why, way=_way(site, alert, found))
     return go(f"/console/push/alerts/{alert_id}", "held")
 
 
@@ -147,10 +154,22 @@ def cancel(request: Request, alert_id: int) -> Response:
 
 def _needs(site: Site, alert: AlertRow, found: Estimate, email: str) -> str:
     """What sending takes: nothing, "approval" by another lead, or "alone" where there is no other."""
-    if found.after_limits <= APPROVAL_ABOVE and not alert.policy.get("overrides_quiet"):
+    above = in_force(site.store).limits.approval_above  # readers after the limits: more need a second person
+    if found.after_limits <= above and not alert.policy.get("overrides_quiet"):
         return ""
     leads = {one.email for one in site.store.people() if ROLES.index(one.role) >= ROLES.index("lead")}
     return "alone" if alert.author == email and leads <= {email} and leads else "approval"
+
+
+def _way(site: Site, alert: AlertRow, found: Estimate) -> str:
+    """How an alert leaves: to each device, where every limit is looked at, or as one message to a topic.
+
+    A topic knows no quiet hours, caps or holdout: only an alert whose limits are lifted may go there, one that is for
+    everybody or a topic, to many, and where all devices belong to one Firebase project.
+    """
+    is_wide = alert.audience["kind"] in {"everyone", "topic"} and found.meant > BROADCAST_ABOVE
+    is_lifted = bool(alert.policy.get("overrides_quiet"))
+    return "broadcast" if is_wide and is_lifted and len(DeskAlerts(site.store).apps()) == 1 else "deliveries"
 
 
 def _compose(request: Request, faults: dict[str, str]) -> Response:

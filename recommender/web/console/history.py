@@ -8,15 +8,18 @@ import msgspec
 from fastapi import Request, Response
 
 from data.errors import NotFound
+from data.experiments import ExperimentRow
 from data.values import WeightRow
+from recommender.experiments import desk
 from recommender.snapshot import SURFACES
 from recommender.web.console.page import go, page
 from recommender.web.console.route import console_router
 from recommender.web.console.say import differences
-from recommender.web.site import site_of
+from recommender.web.site import Site, site_of
 
 router = console_router()
 PAGE = 100
+ENDED = 3  # experiments shown that are over
 MOST_ROWS = 100_000
 FORMULA = ("=", "+", "-", "@", "\t")  # a cell that begins so is run by spreadsheet programs
 
@@ -37,6 +40,7 @@ def history(request: Request) -> Response:
         versions=_spans(versions),
         changes=changes,
         q=search,
+        experiments=_experiments(site) if surface == "for_you" else [],
         most=PAGE,
     )
 
@@ -75,6 +79,14 @@ def restore(request: Request, surface: str) -> Response:
     )
     site.service.refresh()
     return go("/console/history", "restored", surface=surface)
+
+
+def _experiments(site: Site) -> list[tuple[ExperimentRow, str]]:
+    """Those that run with what they say now, and the last that are over with how they ended."""
+    now = site.clock.now()
+    rows = site.store.experiments()
+    running = [(one, desk.look(site.store, one.key, now=now)[0].sentence) for one in rows if one.is_on(now)]
+    return running + [(one, one.outcome) for one in rows if not one.is_on(now)][:ENDED]
 
 
 def _spans(versions: list[WeightRow]) -> list[tuple[WeightRow, datetime | None, list[str]]]:

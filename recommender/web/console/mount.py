@@ -6,8 +6,11 @@ from recommender.web.console import (
     history,
     now,
     personas,
+    policy,
     push,
     ranking,
+    reach,
+    replay,
     rules,
     signin,
     stories,
@@ -15,6 +18,21 @@ from recommender.web.console import (
     why,
 )
 
-ROUTERS = tuple(
-    one.router for one in (signin, now, stories, ranking, compose, push, rules, why, personas, history, compare, system)
+PAGES = (
+    signin,
+    now,
+    stories,
+    reach,
+    ranking,
+    compose,
+    push,
+    policy,
+    rules,
+    why,
+    personas,
+    history,
+    compare,
+    replay,
+    system,
 )
+ROUTERS = tuple(one.router for one in PAGES)

@@ -22,7 +22,7 @@ from recommender.snapshot import SURFACES
 from recommender.web import pictures
 from recommender.web.console.access import may, words
 from recommender.web.console.rule_words import does
-from recommender.web.console.say import SAID, change_words, label, strength_words
+from recommender.web.console.say import SAID, change_words, difference_words, label, strength_words
 from recommender.web.pages.render import environment as site_environment
 from recommender.web.site import Site, site_of
 
@@ -113,7 +113,21 @@ def versions(site: Site) -> dict[str, int]:
 def environment() -> Environment:
     """The templates with the console's filters."""
     made = site_environment()
-    filters = (clock, when, ago, stamp, iso, thin, percent, label, words, change_words, strength_words, local_input)
+    filters = (
+        clock,
+        when,
+        ago,
+        stamp,
+        iso,
+        thin,
+        percent,
+        label,
+        words,
+        change_words,
+        strength_words,
+        local_input,
+        difference_words,
+    )
     made.filters |= {one.__name__: one for one in filters} | {"rule_does": does}
     made.globals |= {
         "nav": NAV,

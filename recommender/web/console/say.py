@@ -49,8 +49,11 @@ SAID = {
     "ended": "Rule ended.",
     "extended": "Rule extended.",
     "judged": "Saved. Every list follows within seconds.",
-    "split": "Split. The articles are a story of their own now.",
+    "split": "Split. The articles are a story of their own, and stay one.",
     "merged": "Merged into one story.",
+    "aimed": "Reach target set. Exposure rises within a minute, no further than needed.",
+    "unaimed": "Reach target stopped. Lists are as they were without it.",
+    "replay-stopped": "Replay stopped.",
     "paused": "Push is paused. What is being sent at this moment still arrives.",
     "resumed": "Push is on again.",
     "persona": "Persona saved.",
@@ -61,6 +64,8 @@ SAID = {
     "cancelled": "Cancelled. What had not left will not leave.",
     "test": "Test on its way to that one device.",
     "policy": "Policy saved; the next plan obeys it.",
+    "draft-limits": "Draft saved. The live limits hold.",
+    "policy-replay": "Draft saved. The scheduler replays yesterday under it.",
     "person": "Role changed, from their next request on.",
     "signed-out": "Signed out.",
 }
@@ -89,6 +94,18 @@ def change_words(change: ChangeRow) -> str:
     if not found and not before:
         found = [str(change.after[name]) for name in TELLING if change.after and change.after.get(name)]
     return f"{about}: {', '.join(found[:FEW])}{more}" if found else about
+
+
+def difference_words(measure: Mapping[str, Any]) -> str:
+    """Tried less live with its interval: "+2.1 points (+0.3 to +3.9)", or that it may be chance."""
+    value, low, high = measure["difference"]
+    if value == low == high == 0:
+        return "the same"
+    scale, unit, digits = {"share": (100, " points", 1), "hours": (1, " h", 1)}.get(measure["unit"], (1, "", 3))
+    digits = 0 if not unit and max(abs(low), abs(high)) >= 5 else digits
+    words = [f"{scale * one:+.{digits}f}" for one in (value, low, high)]
+    chance = "" if low > 0 or high < 0 else "; this may be chance"
+    return f"{words[0]}{unit} ({words[1]} to {words[2]}){chance}"
 
 
 def strength_words(strength: float) -> str:

@@ -15,6 +15,7 @@ from recommender.answers import RelatedList
 from recommender.signals import HOUR_US
 from recommender.snapshot import Snapshot
 from recommender.web.console.page import go, page
+from recommender.web.console.reach import aims_of, aims_on, effects
 from recommender.web.console.route import console_router
 from recommender.web.console.rule_words import names_of
 from recommender.web.console.sessions import safe_target
@@ -74,6 +75,7 @@ def stories(request: Request) -> Response:
         lines=shown,
         total=len(found),
         reached=reached,
+        aims=aims_on(site),
         chosen=chosen,
         filters=FILTERS,
         sections=sections,
@@ -107,6 +109,8 @@ def story(request: Request, article: str) -> Response:
         alerts=Outbox(site.store).counts_of_articles(list(members)),
         rules=about,
         named=names_of(site, about),
+        aims=aims_of(site, members),
+        effects=effects(site, trial, row) if not row.retracted_at else [],
         changes=sorted(changes, key=lambda one: -one.id),
         lifetimes=LIFETIMES,
     )

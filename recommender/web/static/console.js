@@ -29,9 +29,9 @@ function latest(address) {
   };
 }
 
-for (const form of document.querySelectorAll("form[data-preview]")) {
+for (const form of document.querySelectorAll("form[data-preview], form[data-dials]")) {
   const query = () => new URLSearchParams(new FormData(form));
-  const preview = latest(() => `${form.dataset.preview}?${query()}`);
+  const preview = form.dataset.preview ? latest(() => `${form.dataset.preview}?${query()}`) : () => {};
   const reach = form.dataset.reach ? latest(() => `${form.dataset.reach}?${query()}`) : () => {};
   let later = 0;
   const changed = () => {
@@ -47,7 +47,7 @@ for (const form of document.querySelectorAll("form[data-preview]")) {
     };
     slide.hidden = false;
     slide.addEventListener("input", () => {
-      number.value = Number(slide.value).toFixed(slide.step >= 1 ? 0 : 2);
+      number.value = Number(slide.value).toFixed(number.dataset.digits ?? (slide.step >= 1 ? 0 : 2));
       mark();
       changed();
     });
@@ -70,6 +70,18 @@ for (const form of document.querySelectorAll("form[data-auto]")) {
     const status = document.getElementById("status");
     if (status) status.textContent = answer.type === "opaqueredirect" ? `Saved: ${form.dataset.auto}.` : "This was not saved; load the page again.";
   });
+}
+
+for (const one of document.querySelectorAll("[data-again]")) {
+  const ask = async () => {
+    const answer = await fetch(one.dataset.again, { credentials: "same-origin" });
+    if (answer.redirected) { location.reload(); return; }
+    const text = answer.ok ? await answer.text() : "";
+    const busy = one.contains(document.activeElement);
+    if (text && !(busy && text.includes("data-more"))) put(text);
+    if (!answer.ok || text.includes("data-more")) setTimeout(ask, 1000);
+  };
+  setTimeout(ask, 1000);
 }
 
 const spoken = new Set([120, 60, 10]);

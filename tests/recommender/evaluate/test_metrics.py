@@ -10,8 +10,8 @@ from sklearn.metrics import average_precision_score, ndcg_score
 from recommender.evaluate.average_precision import average_precision
 from recommender.evaluate.bcubed import bcubed
 from recommender.evaluate.correlation import pearson, spearman
-from recommender.evaluate.ndcg import ndcg_at
-from recommender.evaluate.precision import precision_at
+from recommender.metrics.ndcg import ndcg_at
+from recommender.metrics.precision import precision_at
 
 RELEVANCE = st.lists(st.booleans(), min_size=1, max_size=30)
 GROUPS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=30)

@@ -12,7 +12,15 @@ from recommender.web.console.access import ACCESS, ANYBODY
 from recommender.web.console.mount import ROUTERS
 from recommender.web.console.route import ConsoleRoute
 
-VALUES = {"surface": "for_you", "key": "persona-01", "rule_id": "999", "alert_id": "999", "campaign": "morning-digest"}
+VALUES = {
+    "surface": "for_you",
+    "key": "persona-01",
+    "rule_id": "999",
+    "alert_id": "999",
+    "target_id": "999",
+    "replay_id": "999",
+    "campaign": "morning-digest",
+}
 QUERIES = {
     "/console/why": "?article={article}&persona=persona-01",
     "/console/why.json": "?article={article}&persona=persona-01",

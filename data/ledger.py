@@ -1,0 +1,196 @@
+"""The story ledger: what readers were told, when and by which kind of campaign. One for push, for-you and related.
+
+Plans and claims ask it the same questions. Lists need no second one: an alert that was opened is an event of its
+reader, so for-you and related leave its story out as they do with any other that was read.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import numpy as np
+from sqlalchemy import Connection, text
+
+from data.alerts import EDITORIAL, GROUP, HANDED_OVER, TOLD_STATES, Tally, Told
+from data.broadcasts import followed, said
+from data.clock import micros, zone
+from data.store import Store
+from data.values import IntArray
+
+DAY_US = 86_400_000_000
+UNOPENED_DAYS = 28  # alerts that went out longer ago count no more
+FOREVER_US = 2**62
+
+_LIST = {
+    "sqlite": "(select value from json_each(:{0}))",
+    "postgresql": "(select value::bigint from jsonb_array_elements_text(cast(:{0} as jsonb)) value)",
+}
+_TOLD = """select d.reader_id, min(coalesce(d.sent_at, d.not_before_at)) handed_us, coalesce(a.story_id, -a.id) story,
+    d.update_no, max(d.told_no), c.kind
+    from delivery d join article a on a.id = d.article_id join campaign c on c.id = d.campaign_id
+    where d.reader_id in {readers} and d.state in ({states}) and c.kind <> 'test'
+    and coalesce(d.sent_at, d.not_before_at) < :until
+    and (coalesce(d.sent_at, d.not_before_at) > :since or coalesce(a.story_id, -a.id) in {stories})
+    group by d.reader_id, d.campaign_id, d.slot, coalesce(a.story_id, -a.id), d.update_no, c.kind"""
+# One row of `given` for each reader, or delivery, that is asked for: its place; the reader; the alert that does not
+# count, being the one that is judged; begin and end of the local day; begin and end of the local week.
+_GIVEN = {
+    "sqlite": """(select value->>0 place, value->>1 reader, value->>2 campaign, value->>3 slot, value->>4 day,
+    value->>5 week from json_each(:given)) given""",
+    "postgresql": """(select (value->>0)::bigint place, (value->>1)::bigint reader, (value->>2)::bigint campaign,
+    value->>3 slot, (value->>4)::bigint as day, (value->>5)::bigint week
+    from jsonb_array_elements(cast(:given as jsonb)) value) given""",
+}
+_ALERTS = """select given.place, given.day, given.week, d.reader_id,
+    min(coalesce(d.sent_at, d.not_before_at)) handed_us, max(case when d.state in ({handed}) then 1 else 0 end) is_sent
+    from {given} join delivery d on d.reader_id = given.reader join campaign c on c.id = d.campaign_id
+    where d.state in ({states}) and c.kind <> 'test' and coalesce(d.sent_at, d.not_before_at) > :since
+    and coalesce(d.sent_at, d.not_before_at) < :until and not (d.campaign_id = given.campaign and d.slot = given.slot)
+    group by given.place, given.day, given.week, d.reader_id, d.campaign_id, d.slot"""
+_TALLY = """select place,
+    sum(case when handed_us >= day and handed_us < day + 86400000000 then 1 else 0 end),
+    sum(case when handed_us >= week and handed_us < week + 604800000000
+        and (handed_us < day or handed_us >= day + 86400000000) then 1 else 0 end),
+    sum(case when is_sent = 1 and handed_us <= :now and handed_us > opened_us then 1 else 0 end),
+    max(case when is_sent = 1 and handed_us <= :now and handed_us > opened_us then handed_us else 0 end)
+    from (select alerts.*, coalesce((select max(e.at) from event e where e.reader_id = alerts.reader_id
+        and e.kind = 'push_open' and e.at <= :now), 0) opened_us from ({alerts}) alerts) told
+    group by place"""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question to the tally: a reader, and where their local day and week begin. `campaign`, `slot`: the alert
+    that is judged, which does not count against itself."""
+
+    place: int
+    reader_id: int
+    day_us: int
+    week_us: int
+    campaign_id: int = 0
+    slot: str = ""
+
+
+class Ledger:
+    """What a plan asks of it; with `until`, as it was then."""
+
+    def __init__(self, store: Store, *, until: datetime | None = None) -> None:
+        self.store, self.until = store, until
+
+    def told(self, reader_ids: Sequence[int], *, since: datetime, story_ids: Iterable[int] = ()) -> Told:
+        """See `told`."""
+        return told(self.store, reader_ids, since=since, story_ids=story_ids, until=self.until)
+
+    def tally(self, reader_ids: Sequence[int], day_us: IntArray, week_us: IntArray, *, now: datetime) -> Tally:
+        """The tally of readers of one block, each with the beginning of their own local day and week."""
+        columns = zip(reader_ids, day_us.tolist(), week_us.tolist(), strict=True)
+        asked = [Asked(place, reader, day, week) for place, (reader, day, week) in enumerate(columns)]
+        made = np.zeros((4, len(asked)), np.int64)
+        with self.store.reading() as connection:
+            found = tally(connection, asked, now=now, handed_over=False, until=self.until)
+        for place, numbers in found.items():
+            made[:, place] = numbers
+        return Tally(*made)
+
+
+def told(
+    store: Store,
+    reader_ids: Sequence[int],
+    *,
+    since: datetime,
+    story_ids: Iterable[int] = (),
+    until: datetime | None = None,
+) -> Told:
+    """What these readers were told since `since`, and whatever they were ever told of these stories.
+
+    An alert that went to three devices is one row, a message to a topic one for each reader it reached; tests are none.
+    Its story is the one its article is in now: merged stories count under the id they have today, an article without a
+    story under minus its own id. Cost: about 2 microseconds an alert.
+    """
+    stories = [int(one) for one in story_ids]
+    until_us = FOREVER_US if until is None else micros(until)
+    place = {reader_id: row for row, reader_id in enumerate(reader_ids)}
+    with store.reading() as connection:
+        given = {"readers": _json(list(reader_ids)), "stories": _json(stories)}
+        times = {"since": micros(since), "until": until_us}
+        rows = connection.execute(_query(connection.dialect.name, "told"), given | times).all()
+        found: list[tuple[int, ...]] = [
+            (place[reader], at_us, story, update_no, GROUP[kind], told_no)
+            for reader, at_us, story, update_no, told_no, kind in rows
+        ]
+        found += _broadcasts(connection, place, since, stories, until_us)
+    return Told(*(np.array(found, np.int64).reshape(-1, 6).T.copy()))
+
+
+def tally(
+    connection: Connection, asked: Sequence[Asked], *, now: datetime, handed_over: bool, until: datetime | None = None
+) -> dict[int, tuple[int, int, int, int]]:
+    """Place -> (alerts today, on other days of the week, unopened in a row, when the newest of those went out).
+
+    `handed_over`: count only what left; otherwise also what waits. Places without any alert are left out.
+    """
+    if not asked:
+        return {}
+    name = "tally_sent" if handed_over else "tally"
+    rows = [(one.place, one.reader_id, one.campaign_id, one.slot, one.day_us, one.week_us) for one in asked]
+    first = min(micros(now - timedelta(days=UNOPENED_DAYS)), min(one.week_us for one in asked) - 1)
+    values = {"given": _json(rows), "since": first, "now": micros(now)}
+    values["until"] = FOREVER_US if until is None else micros(until)
+    found = connection.execute(_query(connection.dialect.name, name), values)
+    return {int(row[0]): (int(row[1]), int(row[2]), int(row[3]), int(row[4])) for row in found}
+
+
+def local_week(now_us: int, zone_name: str) -> tuple[int, int]:
+    """Where the local day and the local week, from Monday, of an instant begin, by the offset of that instant."""
+    offset_s = _offset_s(zone_name, now_us // 1_000_000)
+    day = (now_us + offset_s * 1_000_000) // DAY_US
+    day_us = day * DAY_US - offset_s * 1_000_000
+    return day_us, day_us - (day + 3) % 7 * DAY_US  # 1970-01-01 was a Thursday
+
+
+def local_weeks(now_us: IntArray, local_s: IntArray) -> tuple[IntArray, IntArray]:
+    """The same of many readers (n,), given what their walls show as seconds since 1970."""
+    offset_us = (local_s - now_us // 1_000_000) * 1_000_000
+    day = local_s // 86_400
+    day_us = day * DAY_US - offset_us
+    return day_us, day_us - (day + 3) % 7 * DAY_US
+
+
+@lru_cache(maxsize=4_096)
+def _offset_s(zone_name: str, at_s: int) -> int:
+    from data.clock import instant
+
+    found = instant(at_s * 1_000_000).astimezone(zone(zone_name)).utcoffset()
+    return 0 if found is None else int(found.total_seconds())
+
+
+def _broadcasts(
+    connection: Connection, place: dict[int, int], since: datetime, stories: Collection[int], until_us: int
+) -> list[tuple[int, ...]]:
+    """Messages to topics, a row for each reader they reached."""
+    broadcasts = [one for one in said(connection, since=since, stories=stories) if micros(one.sent_at) < until_us]
+    topics = followed(connection, list(place)) if any(one.reader_topic for one in broadcasts) else {}
+    return [
+        (row, micros(one.sent_at), one.story, one.update_no, EDITORIAL, one.told_no)
+        for one in broadcasts
+        for reader, row in place.items()
+        if one.reaches(topics.get(reader, ()))
+    ]
+
+
+@lru_cache(maxsize=8)
+def _query(dialect: str, name: str) -> Any:
+    states = ", ".join(f"'{one}'" for one in TOLD_STATES)
+    handed = ", ".join(f"'{one}'" for one in HANDED_OVER)
+    if name == "told":
+        readers, stories = (_LIST[dialect].format(one) for one in ("readers", "stories"))
+        return text(_TOLD.format(readers=readers, stories=stories, states=states))
+    alerts = _ALERTS.format(given=_GIVEN[dialect], handed=handed, states=handed if name == "tally_sent" else states)
+    return text(_TALLY.format(alerts=alerts))
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,109 @@
+"""A few texts side by side, 32 lanes wide, so that one pass over another text compares it with all of them."""
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, misc, call-arg"
+
+import threading
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.postings.intrinsics import lane_sums, prefetch, widened
+
+LANES = 32
+FIRST_ROWS = 4_096  # of the table; it grows
+FAST = {"reassoc", "contract"}
+ROWS, TABLE = nb.int32[:, ::1], nb.float32[:, ::1]
+_local = threading.local()
+
+
+def lanes(width: int, few: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Room of this thread for `few` texts of terms below `width`: the row of each term (blocks x width), all 0, and
+    the rows themselves. Whoever calls `lay` calls `forget` afterwards. Memory: 4 bytes a term for 32 texts."""
+    blocks = max(-(-few // LANES), 1)
+    rows: NDArray[np.int32] | None = getattr(_local, "rows", None)
+    if rows is None or rows.shape[0] < blocks or rows.shape[1] < width:
+        _local.rows = rows = np.zeros((blocks, width + width // 4), np.int32)
+        _local.table = np.zeros((FIRST_ROWS, LANES), np.float32)
+    return rows, _local.table
+
+
+@nb.njit
+def lay(slot, lane, starts, ends, terms, weights, rows, table, filled):
+    """Put a text into a lane. Returns the table, which may have grown, and how many of its rows are in use (from 1)."""
+    block, lane = lane // LANES, lane % LANES
+    if filled + ends[slot] - starts[slot] > len(table):
+        larger = np.empty((2 * (filled + ends[slot] - starts[slot]), LANES), np.float32)
+        larger[:filled] = table[:filled]
+        table = larger
+    for place in range(starts[slot], ends[slot]):
+        row = rows[block, terms[place]]
+        if row == 0:
+            row = rows[block, terms[place]] = filled
+            table[row] = 0
+            filled += 1
+        table[row, lane] = weights[place]
+    return table, filled
+
+
+@nb.njit
+def forget(slot, lane, starts, ends, terms, rows):
+    """Undo `lay`, as far as other texts are concerned."""
+    for place in range(starts[slot], ends[slot]):
+        rows[lane // LANES, terms[place]] = 0
+
+
+@nb.njit
+def lane_dots(slot, block, starts, ends, terms, weights, rows, table, hits, factors, found):
+    """The words of a slot against the lanes of a block, into `found[32 * block:]`; two scratch arrays."""
+    count, row_of = 0, rows[block]
+    if len(hits) < ends[slot] - starts[slot]:
+        hits, factors = np.empty(ends[slot] - starts[slot], np.int32), np.empty(ends[slot] - starts[slot], np.float32)
+    for place in range(np.uint64(starts[slot]), np.uint64(ends[slot])):
+        row = row_of[np.uint32(terms[place])]
+        hits[np.uint64(count)], factors[np.uint64(count)] = row, weights[place]
+        count += row != 0
+    lane_sums(table, hits, factors, count, found, block * LANES)
+
+
+@nb.njit
+def widen(latent, slot, row):
+    """A slot's latent row as float32."""
+    for place in range(latent.shape[1]):
+        row[place] = widened(latent[np.uint64(slot), place])
+
+
+@nb.njit(fastmath=FAST)
+def direction_dots(slot, latent, directions, first, last, widest, found):
+    """The latent row of a slot against `directions[first:last]`, into `found[first:last]`; `widest` is scratch (r,).
+
+    Four at a time, from a multiple of four on: what is loaded serves four sums, and each has the same bits anywhere.
+    """
+    widen(latent, slot, widest)
+    for one in range(first - first % 4, last, 4):
+        row = np.uint64(one)
+        a = b = c = d = np.float32(0)
+        for place in range(latent.shape[1]):
+            a += widest[place] * directions[row, place]
+            b += widest[place] * directions[row + np.uint64(1), place]
+            c += widest[place] * directions[row + np.uint64(2), place]
+            d += widest[place] * directions[row + np.uint64(3), place]
+        found[row], found[row + np.uint64(1)], found[row + np.uint64(2)], found[row + np.uint64(3)] = a, b, c, d
+
+
+@nb.njit
+def fetch(slot, starts, terms, weights, latent, lines):
+    """Have a slot's row on its way to the cache."""
+    for place in range(0, lines, 16):
+        prefetch(terms, starts[slot] + place)
+        prefetch(weights, starts[slot] + place)
+    flat = latent.ravel()
+    for place in range(0, latent.shape[1], 32):
+        prefetch(flat, slot * latent.shape[1] + place)
+
+
+@nb.njit
+def mean(words, along, words_weight, dense_weight):
+    """The mean of both views' cosines by their weights, 0 where both are 0."""
+    weight = words_weight + dense_weight
+    both = words_weight * np.float64(words) + dense_weight * np.float64(along)
+    return np.float32(both / weight) if weight > 0 else np.float32(0)
