@@ -106,12 +106,14 @@ class Hot:
         revision, rev = await self._revision(reader)  # before anything else: what is kept is never newer
         snapshot, now_us = service.snapshot, micros(self.site.clock.now())
         locale = "" if revision.is_known else _locale(headers)
-        shared = not (revision.is_known or snapshot.trials.running)
-        key = (f" {locale}" if shared else reader, wanted.limit, wanted.category, wanted.language)
+        who = reader if revision.is_known else f"{reader if snapshot.trials.running else ''} {locale}"
+        key = (who, wanted.limit, wanted.category, wanted.language)
         kept = self.for_you_lists.get(key, revision, rev, snapshot, now_us)
         self.site.metrics.cached("for_you", hit=kept is not None)
         if kept is None:
-            page = service.for_you_page(reader, limit=wanted.limit, category=wanted.category, language=wanted.language)
+            page = service.for_you_page(
+                reader, limit=wanted.limit, category=wanted.category, language=wanted.language, locale=locale
+            )
             items, served_id, after = _encode(page.slate.items), page.slate.served_id, page.slate.next
             kept = KeptForYou(page.again, items, revision, rev)
             if service.snapshot is snapshot and not page.is_drafted:
