@@ -21,7 +21,6 @@ from recommender.web.app import create_app
 from recommender.web.server import address, listen
 from scheduler.demo import fill
 
-
 PATIENCE_S = 120.0  # a busy machine starts and stops workers slowly
 
 
