@@ -44,6 +44,6 @@ def _run(where: str, key: str, newsroom: Newsroom, stop: threading.Event) -> Non
             ]
             client.post("/v1/events", json=events).raise_for_status()
             if turn % turns_an_article == 0:
-                one = newsroom.article(int(random.integers(size.articles)) + 10**7)
+                one = newsroom.article(size.articles + turn)
                 one["published_at"] = at
                 client.put("/v1/articles", json=[one]).raise_for_status()

@@ -1,7 +1,7 @@
 """All that one answer needs of its reader, by the shortest way: the row, the last reads, the last impressions."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
@@ -23,6 +23,8 @@ _READER = (  # with the numbers of the last batch of events and the last change 
     f"select {', '.join(f'r.{name}' for name in _FIELDS)}, e.value, a.value from counter e "  # noqa: S608
     "join counter a on a.name = 'article' left join reader r on r.key = ? where e.name = 'event'"
 )
+_READERS = _READER.replace("r.key = ?", "r.key = any(?::text[])")
+_KEY = _FIELDS.index("key")
 _TOUCHED = "select distinct batch, reader_id from event where batch > ? and batch <= ?"
 _EVENTS = (
     "select article_id, at, kind, dwell_s from event where reader_id = ? and kind {} 'impression' and at <= ? "
@@ -109,6 +111,20 @@ class ReaderStates(Database):
         self._follow(batch)
         last = self._touched.get(values[0], 0)
         return Revision(tuple(values), max(last, self._floor)), article_rev
+
+    def reader_revisions(self, keys: Collection[str]) -> dict[str, tuple[Revision, int]]:
+        """`reader_revision` of several, by one question where the database is a server."""
+        if not self.is_postgres or len(keys) == 1:
+            return {key: self.reader_revision(key) for key in keys}
+        rows = self.ask(_READERS, (list(keys),))
+        *_, batch, article_rev = rows[0]
+        self._follow(batch)
+        known = {row[_KEY]: tuple(row[:-2]) for row in rows}
+        nobody = (None,) * len(_FIELDS)
+        return {
+            key: (Revision(row, max(self._touched.get(row[0], 0), self._floor)), article_rev)
+            for key, row in ((key, known.get(key, nobody)) for key in keys)
+        }
 
     def _read(self, reader_id: int, until_us: int, reads: int, impressions: int) -> tuple[Histories, Histories]:
         return (

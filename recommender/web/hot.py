@@ -24,6 +24,7 @@ from recommender.web.gate import Given, body_of, segment
 from recommender.web.related_lists import MINUTE_US, Body, KeptRelated, Key, RelatedLists
 from recommender.web.shapes import ForYouQuery, RelatedQuery, identifier
 from recommender.web.site import Site
+from recommender.web.together import Together
 from recommender.web.zipped import around, deflated, zipped
 
 JSON = (b"content-type", b"application/json")
@@ -53,6 +54,8 @@ class Hot:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.related_lists, self.for_you_lists = RelatedLists(site.service.shelf), ForYouLists(site.service.shelf)
+        self._revision = Together(site.store.reader_revisions)
+        self._rev = Together(lambda _: {None: site.store.article_rev()})
 
     def find(self, scope: Scope) -> "tuple[str, Call, str] | None":
         """The route, the function and the id, as it stands in the path, of a hot call; None: it is another one."""
@@ -75,7 +78,7 @@ class Hot:
         self._check_reading(scope, headers)
         wanted, reader = _query(ForYouQuery, scope["query_string"]), _identifier(name, "reader id")
         if not (wanted.cursor or wanted.explain or wanted.exclude or wanted.since):
-            return self._for_you(reader, wanted, headers)
+            return await self._for_you(reader, wanted, headers)
         ask = partial(
             self.site.service.for_you,
             reader,
@@ -97,18 +100,20 @@ class Hot:
             return Answer(200, zipped(body), (*LIST, ZIPPED))
         return Answer(200, body, LIST)
 
-    def _for_you(self, reader: str, wanted: ForYouQuery, headers: Given) -> Answer:
+    async def _for_you(self, reader: str, wanted: ForYouQuery, headers: Given) -> Answer:
         """A first page, from memory where nothing that decides it has changed."""
         service = self.site.service
-        revision, rev = self.site.store.reader_revision(reader)  # before anything else: what is kept is never newer
+        revision, rev = await self._revision(reader)  # before anything else: what is kept is never newer
         snapshot, now_us = service.snapshot, micros(self.site.clock.now())
         locale = "" if revision.is_known else _locale(headers)
-        shared = not (revision.is_known or snapshot.trials.running)
-        key = (f" {locale}" if shared else reader, wanted.limit, wanted.category, wanted.language)
+        who = reader if revision.is_known else f"{reader if snapshot.trials.running else ''} {locale}"
+        key = (who, wanted.limit, wanted.category, wanted.language)
         kept = self.for_you_lists.get(key, revision, rev, snapshot, now_us)
         self.site.metrics.cached("for_you", hit=kept is not None)
         if kept is None:
-            page = service.for_you_page(reader, limit=wanted.limit, category=wanted.category, language=wanted.language)
+            page = service.for_you_page(
+                reader, limit=wanted.limit, category=wanted.category, language=wanted.language, locale=locale
+            )
             items, served_id, after = _encode(page.slate.items), page.slate.served_id, page.slate.next
             kept = KeptForYou(page.again, items, revision, rev)
             if service.snapshot is snapshot and not page.is_drafted:
@@ -141,7 +146,7 @@ class Hot:
     async def _beside(self, key: Key) -> "KeptRelated | Body":
         """The list that everybody gets, from memory where nothing that decides it has changed."""
         service, lists = self.site.service, self.related_lists
-        rev = self.site.store.article_rev()  # before anything else: what is kept is never newer
+        rev = await self._rev(None)  # before anything else: what is kept is never newer
         snapshot, now_us = service.snapshot, micros(self.site.clock.now())
         kept = lists.get(key, rev, snapshot, now_us)
         self.site.metrics.cached("related", hit=kept is not None)

@@ -8,6 +8,7 @@ import pytest
 
 from data.errors import NotFound
 from data.store import Store
+from data.store.reader_state import Revision
 from data.wire import DeviceIn, EventIn, ReaderIn
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -143,3 +144,31 @@ def test_what_is_kept_of_readers_is_as_fresh_as_the_rows(store: Store, article: 
                     for one, two in ((mine.reads, fresh.reads), (mine.impressions, fresh.impressions)):
                         assert one.article_id.tolist() == two.article_id.tolist()
                         assert one.kind.tolist() == two.kind.tolist()
+
+
+def test_a_revision_changes_with_what_a_reader_chose_and_did_and_with_nothing_else(ready: Store) -> None:
+    with Store.open(ready.engine.url.render_as_string(hide_password=False)) as other:
+        ready.add_events([event("e1", reader="r1"), event("e2", reader="r2")], now=NOW)
+        readers = ["r1", "r2", "nobody"]
+
+        def told() -> dict[str, tuple[Revision, int]]:
+            found = ready.reader_revisions(readers)
+            assert found == {key: ready.reader_revision(key) for key in readers}
+            return found
+
+        def changed(before: dict[str, tuple[Revision, int]]) -> set[str]:
+            after = told()
+            return {key for key in readers if after[key][0] != before[key][0]}
+
+        before = told()
+        other.add_events([event("e3", reader="r1")], now=NOW)
+        assert changed(before) == {"r1"}
+        before = told()
+        other.add_events([event("e3", reader="r1")], now=NOW)  # known already
+        assert changed(before) == set()
+        other.put_readers([ReaderIn(id="r2", muted_topics=["golf"])], now=NOW)
+        assert changed(before) == {"r2"}
+        before = told()
+        other.withdraw_event("e3")
+        assert "r1" in changed(before)
+        assert not before["nobody"][0].is_known

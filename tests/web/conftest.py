@@ -21,6 +21,8 @@ from recommender.web.app import create_app
 from recommender.web.server import address, listen
 from scheduler.demo import fill
 
+PATIENCE_S = 120.0  # a busy machine starts and stops workers slowly
+
 
 @contextmanager
 def serving(app: Any) -> Iterator[str]:
@@ -111,13 +113,17 @@ def server_process(database_url: str, *arguments: str, **environment: str) -> It
         yield url
     finally:
         process.terminate()
-        output, _ = process.communicate(timeout=30)
+        try:
+            output, _ = process.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
         assert b"Traceback" not in output, output.decode()
 
 
 def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
     """Return once the server answers that it is ready; fail if it ends or takes too long."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
         assert process.poll() is None, process.communicate()[0].decode()
         try:

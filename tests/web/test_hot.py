@@ -122,3 +122,23 @@ def test_other_origins_are_let_in_only_where_they_are_named(
         assert answer.headers["access-control-allow-origin"] == "https://b.example"
         other = room.client("app").get("/v1/readers/r/for-you", headers={"origin": "https://c.example"})
         assert "access-control-allow-origin" not in other.headers
+
+
+def test_catching_up_takes_a_time_or_the_last_visit_and_nothing_else(stocked: httpx.Client) -> None:
+    usual = stocked.get("/v1/readers/r1/for-you").json()["items"]
+    for since in ("last_visit", "2026-03-01T07:30:00+01:00", "2199-01-01T00:00:00Z"):
+        answer = stocked.get("/v1/readers/r1/for-you", params={"since": since})
+        assert answer.status_code == 200
+        assert len(answer.json()["items"]) == len(usual)
+    for since in ("yesterday", "2026-03-01", "2026-03-01T07:30:00", ""):
+        answer = stocked.get("/v1/readers/r1/for-you", params={"since": since})
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["where"] == "since"
+
+
+def test_a_reader_nobody_knows_gets_the_language_of_the_phone(stocked: httpx.Client, item: Make) -> None:
+    stocked.put("/v1/articles", json=[item("cs", title="Ptáci", body="Ornitologové sčítali čejky.", language="cs")])
+    for reader in ("nobody", "no-one"):
+        for tags, is_first in (("cs-CZ,cs;q=0.9,en;q=0.8", True), ("en", False), ("cs", True)):
+            answer = stocked.get(f"/v1/readers/{reader}/for-you", headers={"accept-language": tags})
+            assert (answer.json()["items"][0]["article_id"] == "cs") is is_first

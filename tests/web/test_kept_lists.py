@@ -2,7 +2,7 @@
 
 import asyncio
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,7 @@ from recommender.web.memory import Memory
 from recommender.web.metrics import Metrics
 from recommender.web.shapes import ForYouQuery
 from recommender.web.site import Site
+from recommender.web.together import Together
 from recommender.web.zipped import around, deflated
 
 NOW = datetime(2026, 3, 2, 18, 30, tzinfo=UTC)
@@ -85,7 +86,8 @@ class Desk:
 
     def for_you(self, reader: str, limit: int = 20) -> dict[str, Any]:
         wanted = ForYouQuery(limit=limit)
-        return dict(msgspec.json.decode(self.hot._for_you(reader, wanted, Given({"headers": []})).body))
+        answer = asyncio.run(self.hot._for_you(reader, wanted, Given({"headers": []})))
+        return dict(msgspec.json.decode(answer.body))
 
     def ask_all(self) -> None:
         """Every list as it is answered and as it is computed: the same but for the id and what time alone moved."""
@@ -263,6 +265,31 @@ def hits(desk: Desk, cache: str) -> int:
 @given(head=st.binary(max_size=200), part=st.binary(max_size=5_000), tail=st.binary(max_size=700))
 def test_gzip_around_a_compressed_middle_is_gzip_of_the_whole(head: bytes, part: bytes, tail: bytes) -> None:
     assert gzip.decompress(around(head, part, deflated(part), tail)) == head + part + tail
+
+
+def test_what_is_asked_in_one_turn_is_one_question_begun_after_all_of_them() -> None:
+    asked: list[set[str]] = []
+
+    def ask(keys: Collection[str]) -> dict[str, str]:
+        asked.append(set(keys))
+        if "bad" in keys:
+            raise ValueError("bad")
+        return {key: key.upper() for key in keys}
+
+    async def turns() -> None:
+        together = Together(ask)
+        assert await asyncio.gather(*(together(key) for key in "abca")) == ["A", "B", "C", "A"]
+        assert await together("d") == "D"
+        gone = asyncio.ensure_future(together("e"))
+        stays = asyncio.ensure_future(together("f"))
+        await asyncio.sleep(0)
+        gone.cancel()
+        assert await stays == "F"
+        found = await asyncio.gather(together("bad"), together("g"), return_exceptions=True)
+        assert [type(one) for one in found] == [ValueError, ValueError]
+
+    asyncio.run(turns())
+    assert asked == [{"a", "b", "c"}, {"d"}, {"e", "f"}, {"bad", "g"}]
 
 
 class Stone:
