@@ -182,7 +182,7 @@ def test_the_keyboard_writes_an_alert_tests_it_and_throws_it_away(look: Open) ->
 def test_the_keyboard_asks_why_and_finds_a_change(look: Open) -> None:
     with look("viewer") as page:
         page.goto("/console/personas/persona-02")
-        tab_to(page, ".listing a")
+        tab_to(page, ".listing .why")
         page.keyboard.press("Enter")
         expect(page.locator(".lede")).to_contain_text("Number 1.")
         page.goto("/console/stories/evil-1")
