@@ -179,6 +179,57 @@ def test_the_keyboard_writes_an_alert_tests_it_and_throws_it_away(look: Open) ->
         expect(page.get_by_role("status").first).to_contain_text("Cancelled")
 
 
+def test_the_keyboard_sets_a_reach_target_and_stops_it(look: Open, shared_room: Any) -> None:
+    article = shared_room.newest(30)
+    with look("editor") as page:
+        page.goto(f"/console/stories/{article}")
+        tab_to(page, "section[aria-labelledby=aim] summary")
+        page.keyboard.press("Enter")
+        tab_to(page, "#share")
+        page.keyboard.press("Control+A")
+        page.keyboard.type("40")
+        tab_to(page, "#aim-reason")
+        page.keyboard.type("by keyboard")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status").first).to_contain_text("Reach target set")
+        assert [one.share for one in shared_room.store.open_targets() if one.reason == "by keyboard"] == [0.4]
+        tab_to(page, "form[action$='/stop'] button")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status").first).to_contain_text("Reach target stopped")
+
+
+def test_the_keyboard_turns_a_limit_and_replays_a_version(look: Open, shared_room: Any) -> None:
+    with look("lead") as page:
+        page.goto("/console/policy")
+        tab_to(page, "input[data-of=personal_cap]")
+        page.keyboard.press("ArrowLeft")
+        expect(page.locator("#personal_cap")).to_have_value("3")
+        tab_to(page, "form.dials button:not([name])")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status").first).to_contain_text("Draft saved")
+        tab_to(page, "form[action$='/policy/discard'] button", most=200)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status").first).to_contain_text("discarded")
+        page.goto("/console/replay")
+        tab_to(page, "form[action='/console/replay'] button")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/console/replay/*")
+        shared_room.app.framework.state.replay_worker.wait()
+        expect(page.locator("table.replayed")).to_contain_text("nDCG@10", timeout=20_000)
+
+
+def test_another_story_brings_its_words_unless_one_wrote_others(look: Open) -> None:
+    with look("push_editor") as page:
+        page.goto("/console/push/new?article=evil-1")
+        page.locator("#article").select_option(index=4)
+        fresh = page.locator("#article option").nth(4).get_attribute("data-title")
+        expect(page.locator("#title")).to_have_value(str(fresh))
+        expect(page.locator(".ios.dark .t")).to_have_text(str(fresh))
+        page.locator("#title").fill("My own words")
+        page.locator("#article").select_option(index=5)
+        expect(page.locator("#title")).to_have_value("My own words")
+
+
 def test_the_keyboard_asks_why_and_finds_a_change(look: Open) -> None:
     with look("viewer") as page:
         page.goto("/console/personas/persona-02")
@@ -220,6 +271,22 @@ def test_every_change_works_without_scripts(look: Open, shared_room: Any) -> Non
         assert page.locator(".phone .t").first.inner_text() == "Without scripts"
         page.get_by_role("button", name="Save, send nothing yet").click()
         assert page.inner_text("h1") == "Without scripts"
+        page.goto(f"/console/stories/{shared_room.newest(31)}")
+        page.locator("section[aria-labelledby=aim] summary").click()
+        page.locator("#aim-reason").fill("without scripts")
+        page.get_by_role("button", name="Set the reach target").click()
+        page.get_by_role("button", name="Stop the reach target").click()
+        assert "Reach target stopped" in page.inner_text("[role=status]")
+        page.goto("/console/policy")
+        page.get_by_label("Personal alerts in 24 hours").and_(page.get_by_role("textbox")).fill("2")
+        page.get_by_role("button", name="Save draft").click()
+        page.get_by_role("button", name="Discard the draft").click()
+        assert "Draft discarded" in page.inner_text("[role=status]")
+        page.goto("/console/replay")
+        page.get_by_role("button", name="Replay against live").click()
+        shared_room.app.framework.state.replay_worker.wait()
+        page.reload()
+        assert "nDCG@10" in page.inner_text("table.replayed")
         page.get_by_role("button", name="Sign out").click()
         assert page.url.endswith("/console/sign-in?said=signed-out")
 
