@@ -1,4 +1,4 @@
-"""A plan for very many readers on one database, in a process of its own: `python -m benchmarks.many_readers URL WAY`.
+"""A plan for very many readers on one database, a process of its own: `python -m benchmarks.many_readers URL WAY SEED`.
 
 `fill` writes articles, readers, devices and reads by SQL alone. WAY `plan` plans for everybody as the scheduler does
 and tells the share of each step; `sessions` does the same for 10,000 readers the way one begins with SQLModel.
@@ -35,7 +35,10 @@ NOT_READ = ("ix_event_article_id_kind", "ix_event_at", "ix_event_batch")  # inde
 SAMPLES = 100_003  # of Zipf's law; a prime, so that the samples meet every reader differently
 PEERS = 10_000
 CAMPAIGN = CampaignRow(
-    0, "evening", "Evening", local_times=("18:25",), policy={"holdout_share": 0.02, "max_candidates": CANDIDATES}
+    *(0, "evening", "Evening"),
+    local_times=("18:25",),
+    freshness_h=48.0,  # one a story: the 4,000 articles of two days are more than enough candidates
+    policy={"holdout_share": 0.02, "max_candidates": CANDIDATES},
 )
 
 
@@ -201,12 +204,11 @@ def plan(store: Store, seed: int) -> dict[str, Any]:
     watch = Stopwatch()
     watch.watch(store, "_column_page", "readers")
     watch.watch(store, "history_columns", "histories")
-    for name in ("devices_of", "device_columns"):
-        if hasattr(store, name):
-            watch.watch(store, name, "devices")
-    watch.watch(planner.outbox, "told", "told before, planned before")
+    watch.watch(planner, "_devices", "devices")
+    watch.watch(planner.ledger, "told", "told before, planned before")
+    watch.watch(planner.ledger, "tally", "told before, planned before")
     watch.watch(planner.outbox, "planned", "told before, planned before")
-    watch.watch(planner.outbox, "add", "write")
+    watch.watch(planner, "_write", "write")
     watch.watch(planning, "judge", "judge")
     before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     wall, cpu = time.perf_counter(), time.process_time()
@@ -225,7 +227,7 @@ def plan(store: Store, seed: int) -> dict[str, Any]:
     }
 
 
-def sessions(store: Store, seed: int) -> dict[str, Any]:
+def sessions(store: Store, seed: int, readers: int = PEERS) -> dict[str, Any]:
     """One session a reader, objects for rows, a commit for each: no caps, gaps or mutes are even looked at."""
     from sqlmodel import Session, select
 
@@ -236,7 +238,7 @@ def sessions(store: Store, seed: int) -> dict[str, Any]:
     C = words[ARTICLES - CANDIDATES :].T.tocsc()  # terms x candidates
     slot, made = "2026-03-02T18:25", 0
     wall, cpu = time.perf_counter(), time.process_time()
-    for reader_id in range(1, PEERS + 1):
+    for reader_id in range(1, readers + 1):
         with Session(store.engine) as session:
             reader = session.get_one(Reader, reader_id)
             devices = session.exec(select(Device).where(Device.reader_id == reader.id, Device.state == "active")).all()
@@ -265,7 +267,7 @@ def sessions(store: Store, seed: int) -> dict[str, Any]:
     return {
         "wall_s": time.perf_counter() - wall,
         "cpu_s": time.process_time() - cpu,
-        "readers": PEERS,
+        "readers": readers,
         "deliveries": made,
     }
 
@@ -274,7 +276,8 @@ def main() -> None:
     """Run one way and print its figures as JSON."""
     url, way, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
     with Store.open(url) as store:
-        print(json.dumps((plan if way == "plan" else sessions)(store, seed)))
+        told = plan(store, seed) if way == "plan" else sessions(store, seed, *map(int, sys.argv[4:]))
+        print(json.dumps(told))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from sqlalchemy import Row, and_, func, insert, select, update
 
 from data.alerts import CampaignRow
 from data.clock import instant, micros
-from data.errors import NotFound
+from data.errors import Conflict, NotFound
 from data.leases import require_fence
 from data.models import Campaign, Change, Counter, Reader
 from data.store import Store
@@ -31,6 +31,16 @@ class Campaigns:
         rows = [{k: v for k, v in asdict(one).items() if k != "id"} | {"created_at": now} for one in campaigns]
         with self.store.transaction() as connection:
             connection.execute(self.store.insert(Campaign).on_conflict_do_nothing(), rows)
+
+    def add(self, campaign: CampaignRow, *, by: str, now: datetime) -> None:
+        """A new campaign and its audit entry; Conflict if there is one of that key."""
+        row = {k: v for k, v in asdict(campaign).items() if k != "id"} | {"created_at": now}
+        with self.store.transaction() as connection:
+            made = self.store.insert(Campaign).values(**row).on_conflict_do_nothing().returning(CAMPAIGNS.c.id)
+            if connection.execute(made).first() is None:
+                raise Conflict(f"there is a campaign {campaign.key!r} already; choose another key")
+            after = {"kind": campaign.kind, "local_times": list(campaign.local_times), "state": campaign.state}
+            note(connection, by, "added", f"campaign {campaign.key}", after=after, now=now)
 
     def get(self, key: str) -> CampaignRow:
         """One campaign by key; NotFound names those that exist."""

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from data.alerts import CampaignRow, NewDelivery
-from data.broadcasts import NewBroadcast, enter
+from data.broadcasts import WINDOW_H, NewBroadcast, enter
 from data.campaigns import Campaigns
 from data.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from data.models import Alert, Article, Campaign, Command, Delivery, Device
@@ -193,7 +193,7 @@ class DeskAlerts:
         with self.store.reading() as connection:
             return [_row(one) for one in connection.execute(query.order_by(ALERTS.c.id))]
 
-    def leave(self, alert_id: int, one: NewBroadcast, *, now: datetime) -> int:
+    def leave(self, alert_id: int, one: NewBroadcast, *, now: datetime, window_h: float = WINDOW_H) -> int:
         """Write its broadcast into the ledger, in one transaction with the alert: now it cannot be cancelled any more.
 
         Conflict if it was cancelled, paused or sent meanwhile, or the topic was told of the story before.
@@ -204,7 +204,7 @@ class DeskAlerts:
             query = select(CAMPAIGNS.c.state).where(CAMPAIGNS.c.id == alert.campaign_id)
             if alert.broadcast_id is not None or connection.execute(query).scalar() != "on":
                 raise Conflict(f"alert {alert_id} has left, or push is paused")
-            number = enter(connection, self.store, one, now)
+            number = enter(connection, self.store, one, now, window_h=window_h)
             connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(broadcast_id=number))
             return number
 

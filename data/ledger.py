@@ -1,7 +1,7 @@
 """The story ledger: what readers were told, when and by which kind of campaign. One for push, for-you and related.
 
 Plans and claims ask it the same questions. Lists need no second one: an alert that was opened is an event of its
-reader, so for-you and related leave its story out as they do with any other that was read.
+reader, so for-you leaves its story out, and related the article, as they do with any other that was read.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -50,15 +50,18 @@ _ALERTS = """select given.place, given.day, given.week, d.reader_id,
     where d.state in ({states}) and c.kind <> 'test' and coalesce(d.sent_at, d.not_before_at) > :since
     and coalesce(d.sent_at, d.not_before_at) < :until and not (d.campaign_id = given.campaign and d.slot = given.slot)
     group by given.place, given.day, given.week, d.reader_id, d.campaign_id, d.slot"""
-_TALLY = """select place,
+# What was opened last is looked up once a reader that was told anything at all.
+_TALLY = """with alerts as materialized ({alerts}),
+    told as (select distinct place, reader_id from alerts),
+    opened as materialized (select place, coalesce((select max(e.at) from event e where e.reader_id = told.reader_id
+        and e.kind = 'push_open' and e.at <= :now), 0) opened_us from told)
+    select alerts.place,
     sum(case when handed_us >= day and handed_us < day + 86400000000 then 1 else 0 end),
     sum(case when handed_us >= week and handed_us < week + 604800000000
         and (handed_us < day or handed_us >= day + 86400000000) then 1 else 0 end),
     sum(case when is_sent = 1 and handed_us <= :now and handed_us > opened_us then 1 else 0 end),
     max(case when is_sent = 1 and handed_us <= :now and handed_us > opened_us then handed_us else 0 end)
-    from (select alerts.*, coalesce((select max(e.at) from event e where e.reader_id = alerts.reader_id
-        and e.kind = 'push_open' and e.at <= :now), 0) opened_us from ({alerts}) alerts) told
-    group by place"""
+    from alerts join opened on opened.place = alerts.place group by alerts.place"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from data.columns import UtcTime
 from data.errors import NotFound
 from data.leases import require_fence
 from data.models import Article, Campaign, Delivery, DeliveryEvent, Plan, Story
-from data.outbox_bulk import move, prune, settle, take
+from data.outbox_bulk import move, prune, put, settle, take
 from data.outbox_due import facts, ready
 from data.store import Store
 from data.store.database import chunks, table
@@ -95,19 +95,10 @@ class Outbox:
         with self.store.transaction() as connection:
             require_fence(connection, fence)
             campaign_id = connection.execute(select(PLANS.c.campaign_id).where(PLANS.c.id == plan_id)).scalar_one()
-            same = {
-                "campaign_id": campaign_id,
-                "plan_id": plan_id,
-                "state": "held" if hold else "ready",
-                "reason": "",
-                "planned_at": now,
-                "attempt": 0,
-                "fence": fence or 0,
-            }
             ours = DELIVERIES.c.plan_id == plan_id
             last = connection.execute(select(func.coalesce(func.max(DELIVERIES.c.id), 0)).where(ours)).scalar_one()
-            made = self.store.insert(Delivery).on_conflict_do_nothing()
-            connection.execute(made, [_fields(one) | same for one in deliveries])
+            state = "held" if hold else "ready"
+            put(connection, deliveries, campaign_id, plan_id, state, now, fence or 0)
             fresh = (ours, DELIVERIES.c.id > last)
             noted = select(DELIVERIES.c.id, literal(now, UtcTime), null(), DELIVERIES.c.state, literal("planned"))
             columns = ["delivery_id", "at", "before", "after", "reason"]
@@ -279,10 +270,6 @@ class Outbox:
             query = query.where(DELIVERIES.c.plan_id == plan_id)
         with self.store.reading() as connection:
             return {state: int(number) for state, number in connection.execute(query)}
-
-
-def _fields(one: NewDelivery) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in NewDelivery.__dataclass_fields__}
 
 
 def _move(

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, text
 
-from data.alerts import Due, Outcome
+from data.alerts import Due, NewDelivery, Outcome
 from data.clock import micros
 
 _IDS = {
@@ -48,6 +48,49 @@ _FIDS = {
     "sqlite": "(select value from json_each(:fids))",
     "postgresql": "(select jsonb_array_elements_text(cast(:fids as jsonb)))",
 }
+
+
+# In the order of `_row`.
+_COLUMNS = """key, reader_id, device_id, article_id, story_id, update_no, told_no, slot, not_before_at, expires_at,
+    score, parts, reason, attempt, campaign_id, plan_id, state, planned_at, fence"""
+_PUT = f"insert into delivery ({_COLUMNS}) values ({', '.join('?' * (_COLUMNS.count(',') + 1))}) on conflict do nothing"  # noqa: S608
+_COPY_TO = "create temporary table new_delivery (like delivery) on commit drop"
+_COPY = f"copy new_delivery ({_COLUMNS}) from stdin"
+_PUT_COPIED = f"insert into delivery ({_COLUMNS}) select {_COLUMNS} from new_delivery on conflict do nothing"  # noqa: S608
+
+
+def put(
+    connection: Connection,
+    deliveries: Sequence[NewDelivery],
+    campaign_id: int,
+    plan_id: int,
+    state: str,
+    now: datetime,
+    fence: int,
+) -> None:
+    """Insert those that no unique key knows: prepared tuples on SQLite, COPY on PostgreSQL."""
+    same = ("", 0, campaign_id, plan_id, state, micros(now), fence)
+    rows = (_row(one) + same for one in deliveries)
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_PUT, list(rows))
+        return
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor:
+        cursor.execute("drop table if exists pg_temp.new_delivery")
+        cursor.execute(_COPY_TO)
+        cursor.execute("alter table new_delivery alter id drop not null")  # the insert numbers them
+        with cursor.copy(_COPY) as copy:
+            for row in rows:
+                copy.write_row(row)
+        cursor.execute(_PUT_COPIED)
+        cursor.execute("drop table new_delivery")
+
+
+def _row(one: NewDelivery) -> tuple[Any, ...]:
+    return (
+        *(one.key, one.reader_id, one.device_id, one.article_id, one.story_id, one.update_no, one.told_no, one.slot),
+        *(micros(one.not_before_at), micros(one.expires_at), one.score, _json(one.parts)),
+    )
 
 
 def move(connection: Connection, ids: Sequence[int], before: str, after: str, now: datetime, reason: str) -> None:

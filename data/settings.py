@@ -60,6 +60,12 @@ class Settings(BaseSettings):
     fetch_max_bytes: int = Field(20_000_000, gt=0, description="Largest feed read, after decompression")
     allow_private_addresses: bool = Field(False, description="Fetch feeds from private and loopback addresses too")
     zone: str = Field("UTC", description="The newsroom's time zone, in which the console shows times")
+    oidc_issuer: str = Field("", description="OpenID Connect provider to sign in with; empty: passwords alone")
+    oidc_client_id: str = Field("newsbell", description="Under which the provider knows the console")
+    oidc_secret: str = Field("", description="The client's secret at the provider; better a file")
+    oidc_secret_file: Path | None = Field(None, description="File that holds the client's secret")
+    oidc_role_claim: str = Field("groups", description="Claim of the token that says what somebody is")
+    oidc_roles: str = Field("", description="Roles by that claim, like `leads=lead, desk=editor`; others stay out")
     tick_s: float = Field(30.0, ge=1, le=900, description="How often the scheduler looks for due campaigns")
     served_days: float = Field(
         90.0, ge=1, le=3650, description="How long the log of served lists is kept; learning reads it"

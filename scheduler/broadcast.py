@@ -11,11 +11,12 @@ from data.clock import Clock
 from data.errors import InvalidInput
 from data.store import Store
 from data.values import ArticleRow
+from recommender.policies import in_force
 from scheduler.template import Content, Look, build, label
 
 EVERYONE = "everyone"
 Post = Callable[[str, bytes], Outcome]  # (app, body) -> how it ended
-Enter = Callable[[NewBroadcast, datetime], int]  # writes the ledger entry, returns its number
+Enter = Callable[[NewBroadcast, datetime, float], int]  # writes the ledger entry, returns its number
 
 
 @dataclass
@@ -49,8 +50,9 @@ class Broadcaster:
         story = article.story_id or -article.id
         update_no = self._update_no(article)
         ledger = Broadcasts(self.store)
+        window_h = in_force(self.store).limits.told_window_h
         one = NewBroadcast(key, app, name, topic, article.id, story, update_no, author)
-        number = enter(one, now) if enter else ledger.begin(one, now=now)
+        number = enter(one, now, window_h) if enter else ledger.begin(one, now=now, window_h=window_h)
         outcome = self.post(app, body)
         ledger.settle(number, outcome)
         return outcome

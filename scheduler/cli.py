@@ -29,6 +29,7 @@ ROOMS = (
     "recommender.web.cli",
     "scheduler.push_cli",
     "scheduler.policy_cli",
+    "scheduler.campaign_cli",
     "scheduler.broadcast_cli",
     "scheduler.fake_fcm_cli",
     "scheduler.demo",

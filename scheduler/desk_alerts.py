@@ -58,6 +58,10 @@ def broadcast_due(store: Store, broadcaster: Broadcaster, *, now: datetime) -> l
     """Send the alerts whose hold is over and that go to a topic, each once; says how each ended."""
     alerts, said = DeskAlerts(store), []
     for alert in alerts.due_broadcasts(now):
+        if lacks := missing_leave(store, alert):
+            alerts.send_back(alert.id, why=lacks, now=now)
+            said.append(f"alert {alert.id} was not broadcast: {lacks}")
+            continue
         (article,) = store.articles([alert.article_id])
         told = replace(article, title=alert.title, summary=alert.body)
         apps = alerts.apps()
@@ -77,8 +81,8 @@ def broadcast_due(store: Store, broadcaster: Broadcaster, *, now: datetime) -> l
     return said
 
 
-def _leave(alerts: DeskAlerts, alert_id: int, one: NewBroadcast, now: datetime) -> int:
-    return alerts.leave(alert_id, one, now=now)
+def _leave(alerts: DeskAlerts, alert_id: int, one: NewBroadcast, now: datetime, window_h: float) -> int:
+    return alerts.leave(alert_id, one, now=now, window_h=window_h)
 
 
 def missing_leave(store: Store, alert: AlertRow) -> str:

@@ -12,7 +12,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from benchmarks.measure import Contender, compare, timed
 from benchmarks.news import News, generate
 from benchmarks.report import Report
-from data.alerts import Told
+from data.alerts import Tally, Told
 from data.values import FloatArray, Histories, ReaderColumns
 from data.wire import EVENT_KINDS
 from recommender import push, signals
@@ -200,6 +200,13 @@ def readers(newsroom: Newsroom, count: int, seed: int) -> Block:
             at_us=now_us - rng.integers(3, 48, alerts) * HOUR_US,
             story_id=rng.integers(1, 10_000, alerts),
             update_no=np.zeros(alerts, np.int64),
+            group=rng.integers(0, 3, alerts),
+        ),
+        tally=Tally(
+            today=rng.integers(0, 2, count),
+            other_days=rng.integers(0, 15, count),
+            unopened=rng.integers(0, 11, count),
+            newest_us=now_us - rng.integers(3, 240, count) * HOUR_US,
         ),
     )
 
@@ -241,7 +248,8 @@ def _first(block: Block, count: int) -> Block:
             histories.indptr[: count + 1],
             *(one[:events] for one in (histories.article_id, histories.at_us, histories.kind, histories.dwell_s)),
         ),
-        Told(told.row[mine], told.at_us[mine], told.story_id[mine], told.update_no[mine]),
+        Told(*(getattr(told, name)[mine] for name in Told.__dataclass_fields__)),
+        Tally(*(getattr(block.tally, name)[:count] for name in Tally.__dataclass_fields__)),
     )
 
 

@@ -1,6 +1,9 @@
 """From the store to the outbox: readers, histories and told stories read, judged and written, on each database."""
 
 import argparse
+import json
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -12,8 +15,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy import insert
 
+from benchmarks import many_readers
 from benchmarks.measure import timed
 from benchmarks.report import Report
+from benchmarks.steps import Steps
 from data.alerts import CampaignRow
 from data.campaigns import Campaigns
 from data.clock import FixedClock
@@ -27,6 +32,9 @@ from scheduler.planning import Planner
 
 NOW = datetime(2026, 3, 2, 18, 30, tzinfo=UTC)
 READS = 40
+LARGE = 1_000_000
+WAYS = ("plan", "sessions")
+PEER = "SQLModel, a session each"
 
 
 def run(options: argparse.Namespace) -> Iterator[Report]:
@@ -36,6 +44,64 @@ def run(options: argparse.Namespace) -> Iterator[Report]:
         with url as address, Store.open(address) as store:
             store.migrate()
             yield measure(f"plan_store_{name}", store, count, options)
+    if options.large:
+        for name, url in _databases():
+            with url as address:
+                yield _large(name, address, options.seed)
+
+
+def _large(name: str, url: str, seed: int) -> Steps:
+    """A million readers: 40 million reads are written first, which takes a quarter of an hour and 6 to 9 GB of disk."""
+    with Store.open(url) as store:
+        store.migrate()
+        many_readers.fill(store, LARGE, seed)
+    told = [_told([sys.executable, "-m", "benchmarks.many_readers", url, way, str(seed)]) for way in WAYS]
+    return large_report(name, LARGE, *told, seed=seed)
+
+
+def large_report(name: str, readers: int, plan: dict[str, Any], peer: dict[str, Any], *, seed: int) -> Steps:
+    """The table of what the two ways told."""
+    whole = "plan, store to outbox"
+    lines = [{"name": whole, "readers": readers, "cpu_s": plan["cpu_s"], "wall_s": plan["wall_s"]}]
+    lines += [
+        {"name": step, "readers": readers, "cpu_s": cpu_s, "wall_s": plan["steps_wall_s"][step]}
+        for step, cpu_s in plan["steps_cpu_s"].items()
+    ]
+    lines.append({"name": PEER, "readers": peer["readers"], "cpu_s": peer["cpu_s"], "wall_s": peer["wall_s"]})
+    each = {way: {kind: one[f"{kind}_s"] / one["readers"] for kind in ("cpu", "wall")} for way, one in
+            (("ours", plan | {"readers": readers}), ("peer", peer))}  # fmt: skip
+    facts = {
+        "readers": readers,
+        "candidates": plan["candidates"],
+        "deliveries written": plan["deliveries"],
+        "readers a wall second": readers / plan["wall_s"],
+        "times a session each, CPU": each["peer"]["cpu"] / each["ours"]["cpu"],
+        "times a session each, wall": each["peer"]["wall"] / each["ours"]["wall"],
+        "peak resident MB of the process": plan["peak_mb"],
+        "of which before the plan began (news, index, libraries)": plan["before_mb"],
+    }
+    facts |= {f"ended {verdict}": number for verdict, number in plan["funnel"].items()}
+    return Steps(
+        f"plan_store_{readers}_{name}",
+        f"{readers:,} readers of {READS} reads each by Zipf's law over {many_readers.ARTICLES:,} articles: read, judged"
+        " and written to the outbox.",
+        facts,
+        lines,
+        caveats=[
+            "CPU of the planning process: a PostgreSQL server's own is in no column, but in the wall time.",
+            "The peer looks at no cap, gap, quiet hour or mute. Indexes of reads that a plan never uses are left out.",
+        ],
+        command=f"python -m benchmarks plan_store --large --seed {seed}",
+        peer=PEER,
+    )
+
+
+def _told(command: list[str]) -> dict[str, Any]:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command[-3:])}: {done.stderr[-600:]}")
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
 
 
 def measure(name: str, store: Store, count: int, options: argparse.Namespace) -> Report:

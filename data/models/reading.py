@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, Column, Index
+from sqlalchemy import CheckConstraint, Column, Index, text
 from sqlmodel import Field, SQLModel
 
 from data.columns import BigKey, Json
@@ -55,6 +55,12 @@ class Event(SQLModel, table=True):
 
     __table_args__: ClassVar[Any] = (
         Index("ix_event_history", "reader_id", "at", "id", "article_id", "kind", "dwell_s"),  # read without the table
+        Index(
+            "ix_event_push_open",
+            *("reader_id", "at"),
+            sqlite_where=text("kind = 'push_open'"),
+            postgresql_where=text("kind = 'push_open'"),
+        ),
         Index("ix_event_article_id_kind", "article_id", "kind"),
         CheckConstraint("dwell_s is null or dwell_s >= 0", name="dwell_s"),
     )

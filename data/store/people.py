@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Row, delete, select, update
 
-from data.errors import InvalidInput, NotFound
+from data.errors import InvalidInput, NotAllowed, NotFound
 from data.models import Person, WebSession
 from data.store.audit import note
 from data.store.database import Database, table
@@ -43,6 +43,33 @@ class People(Database):
             whose = select(PEOPLE.c.id).where(PEOPLE.c.email == email).scalar_subquery()
             connection.execute(delete(SESSIONS).where(SESSIONS.c.person_id == whose))
             note(connection, by, "let in", email, after={"role": role}, now=now)
+
+    def person_from(self, subject: str, email: str, role: str, *, now: datetime) -> PersonRow:
+        """Whom a sign-in provider vouches for, with the role of its claims; let in at the first time.
+
+        Somebody of that email who has a password keeps it and belongs to the subject from then on; NotAllowed where
+        the email belongs to another subject.
+        """
+        by = "sign-in provider"
+        with self.transaction() as connection:
+            row = connection.execute(select(PEOPLE).where(PEOPLE.c.subject == subject)).first()
+            row = row or connection.execute(select(PEOPLE).where(PEOPLE.c.email == email)).first()
+            if row is None:
+                made = self.insert(Person).values(
+                    email=email, role=role, secret_hash="", subject=subject, created_at=now
+                )
+                connection.execute(made)
+                note(connection, by, "let in", email, after={"role": role}, now=now)
+            elif row.subject not in (None, subject):
+                raise NotAllowed("This email belongs to somebody else at the sign-in provider; ask an operator.")
+            else:
+                change = update(PEOPLE).where(PEOPLE.c.id == row.id)
+                connection.execute(change.values(role=role, subject=subject))
+                if row.role != role:
+                    before, after = {"role": row.role}, {"role": role}
+                    note(connection, by, "changed the role of", row.email, before=before, after=after, now=now)
+            found = connection.execute(select(PEOPLE).where(PEOPLE.c.subject == subject)).one()
+        return person_row(found)
 
     def set_role(self, email: str, role: str, *, by: str, now: datetime) -> None:
         """Give somebody another role, from their next request on; NotFound if nobody has that email."""

@@ -47,20 +47,16 @@ def start(
     kind: str = "split",
     metric: str = "opens",
     guardrails: Mapping[str, float] = GUARDRAILS,
+    kept_days: float = LONGEST_DAYS,
 ) -> ExperimentRow:
     """Begin an experiment on `share` of the readers, in two even arms; the first version is what is compared against.
 
-    A holdout keeps its first version for so long while the second arm follows what is live.
+    A holdout keeps its first version for so long while the second arm follows what is live. `kept_days`: how long the
+    log of served lists is kept, which no experiment can outlast.
     """
     versions = versions if kind == "holdout" else [_pinned(store, one) for one in versions]
     _check(store, key, kind, versions, days, reason)
-    rate_of(metric)
-    for name, borne in guardrails.items():
-        rate_of(name)
-        if not 0 <= borne < 1:
-            raise InvalidInput(f"{name}: how much worse is borne is a share from 0 to 1, like 0.1")
-    if not 0 < share <= 1:
-        raise InvalidInput("the share of the readers that take part lies above 0 and is at most 1, like 0.2")
+    _check_terms(share, days, kept_days, metric, guardrails)
     arms = tuple(Arm(version, 0.5) for version in versions)
     check_shares([one.share for one in arms])
     wanted = max(1, round(share * BUCKETS))
@@ -166,6 +162,18 @@ def _check(store: Store, key: str, kind: str, versions: Sequence[int], days: int
         raise InvalidInput("say what is to be found out; the audit log keeps it")
     if kind == "interleave":
         _check_same_candidates(store, versions)
+
+
+def _check_terms(share: float, days: int, kept_days: float, metric: str, guardrails: Mapping[str, float]) -> None:
+    if days > kept_days:
+        raise InvalidInput(f"served lists are forgotten after {kept_days:g} days; raise NEWSBELL_SERVED_DAYS first")
+    rate_of(metric)
+    for name, borne in guardrails.items():
+        rate_of(name)
+        if not 0 <= borne < 1:
+            raise InvalidInput(f"{name}: how much worse is borne is a share from 0 to 1, like 0.1")
+    if not 0 < share <= 1:
+        raise InvalidInput("the share of the readers that take part lies above 0 and is at most 1, like 0.2")
 
 
 def _check_same_candidates(store: Store, versions: Sequence[int]) -> None:

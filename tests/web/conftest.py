@@ -1,5 +1,6 @@
 """A real server on a free port of this machine, in a thread, and a client that holds a key."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,10 +24,20 @@ from recommender.web.server import address, listen
 from scheduler.demo import fill
 
 PATIENCE_S = 120.0  # a busy machine starts and stops workers slowly
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @contextmanager
-def serving(app: Any) -> Iterator[str]:
+def serving_app(app: Any) -> Iterator[str]:
     """Serve an application from a thread of this process; yields its URL."""
     listener = listen("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none", lifespan="on"))
@@ -40,6 +52,36 @@ def serving(app: Any) -> Iterator[str]:
         server.should_exit = True
         thread.join(30)
         listener.close()
+
+
+@pytest.fixture(scope="session")
+def serving() -> Any:
+    """Serves an application from a thread: `with serving(app) as url`."""
+    return serving_app
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """The Chromium that the tests drive."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+def chromium() -> str:
+    """Where Chromium is; the test fails where there is none."""
+    spec = importlib.util.spec_from_file_location("chromium", Path(__file__).parents[1] / "chromium.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = module.find()
+    if found is None:
+        pytest.fail("no Chromium found; `python tests/chromium.py` installs one")
+    return str(found)
 
 
 class Newsroom:
@@ -61,7 +103,7 @@ class Newsroom:
 def serving_store(store: Store, **options: Any) -> Iterator[Newsroom]:
     """Serve a store with settings of the test's own."""
     settings, clock = Settings(**options), SystemClock()
-    with serving(create_app(store, Service(store, settings, clock), settings, clock)) as url:
+    with serving_app(create_app(store, Service(store, settings, clock), settings, clock)) as url:
         newsroom = Newsroom(url, store)
         yield newsroom
         for client in newsroom.clients:

@@ -48,6 +48,8 @@ def upgrade() -> None:
             op.add_column(name, column)
     _told("delivery", "device_id", TOLD, "told_no")
     _told("broadcast", "topic", SAID, "told_no")
+    opens: dict[str, Any] = {name: sa.text("kind = 'push_open'") for name in ("sqlite_where", "postgresql_where")}
+    op.create_index("ix_event_push_open", "event", ["reader_id", "at"], **opens)
     op.create_table(
         "policy",
         sa.Column("id", BigKey, autoincrement=True, nullable=False),
@@ -87,6 +89,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in ("tick", "policy_draft", "policy"):
         op.drop_table(name)
+    op.drop_index("ix_event_push_open", table_name="event")
     _told("broadcast", "topic", SAID)
     _told("delivery", "device_id", TOLD)
     for name, columns in _added().items():

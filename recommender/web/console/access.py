@@ -7,6 +7,8 @@ ANYBODY = ""  # no sign-in needed
 ACCESS: dict[tuple[str, str], str] = {  # method and path of the route -> the least role
     ("GET", "/console/sign-in"): ANYBODY,
     ("POST", "/console/sign-in"): ANYBODY,
+    ("GET", "/console/sign-in/provider"): ANYBODY,
+    ("GET", "/console/sign-in/back"): ANYBODY,
     ("POST", "/console/sign-out"): "viewer",
     ("GET", "/console"): "viewer",
     ("POST", "/console/push/pause"): "editor",

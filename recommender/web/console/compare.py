@@ -9,9 +9,9 @@ from data.errors import NotFound
 from data.values import ArticleRow, WeightRow
 from recommender.personas import Persona
 from recommender.snapshot import SURFACES
+from recommender.web.console.desk import Desk
 from recommender.web.console.forms import Form
 from recommender.web.console.page import page
-from recommender.web.console.ranking import Desk
 from recommender.web.console.route import console_router
 from recommender.web.console.trial import Trial, trial_of
 from recommender.web.console.weights import Values, changed_words, live_values

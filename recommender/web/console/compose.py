@@ -177,6 +177,8 @@ def _compose(request: Request, faults: dict[str, str]) -> Response:
     newest = trial.articles(list(site.store.article_ids(site.store.newest_keys(OFFERED)).values()))
     key = form.text("article", longest=200)
     chosen = site.store.article(key) if key and site.store.article_ids([key]) else None
+    if chosen is None and not faults:
+        chosen = next(iter(newest.values()), None)
     written = _written(form)
     if chosen and not form.text("title"):
         written |= {"title": chosen.title[:TITLE_MOST], "body": chosen.summary[:BODY_MOST]}

@@ -52,6 +52,12 @@ class Shell:
     said: str
 
     @property
+    def is_done_here(self) -> bool:
+        """Whether what the page just told is the last change, which can be undone beside the words."""
+        mine = self.last is not None and self.person is not None and self.last.person == self.person.email
+        return mine and self.said in (SAID["published"], SAID["restored"], SAID["rule"])
+
+    @property
     def push_state(self) -> str:
         """On, Paused, or how many campaigns are."""
         if not self.paused:

@@ -225,7 +225,7 @@ def _asked(site: Site, email: str) -> Asked | None:
 
 
 def _words(before: HousePolicy, after: HousePolicy) -> list[str]:
-    old, new = ({one.label: float(one.shown(limits)) for one in LIMITS} for limits in (before, after))
+    old, new = ({one.label: one.shown(limits) for one in LIMITS} for limits in (before, after))
     return differences(old, new)
 
 

@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import Request, Response
 
 from data.errors import NotFound
+from recommender.web.console.desk import Desk
 from recommender.web.console.forms import FormError
 from recommender.web.console.page import fragment, go, page
-from recommender.web.console.ranking import Desk
 from recommender.web.console.replaying import worker_of
 from recommender.web.console.route import console_router
 from recommender.web.console.weights import Values, changed_words, live_values

@@ -21,7 +21,7 @@ from recommender.web.site import Site, site_of
 from recommender.whatif import guardrails, moves
 
 router = console_router()
-SECRET = ("database_url", "fcm_credentials")
+SECRET = ("database_url", "fcm_credentials", "oidc_secret")
 
 
 @router.get("/system")

@@ -84,6 +84,21 @@ for (const one of document.querySelectorAll("[data-again]")) {
   setTimeout(ask, 1000);
 }
 
+/* Another story chosen: its words, unless somebody wrote other ones. */
+for (const select of document.querySelectorAll("select[data-fill]")) {
+  let last = select.selectedOptions[0];
+  select.addEventListener("change", () => {
+    const next = select.selectedOptions[0];
+    for (const name of ["title", "body"]) {
+      const field = document.getElementById(name);
+      if (field.value !== "" && field.value !== last.dataset[name]) continue;
+      field.value = next.dataset[name];
+      field.dispatchEvent(new Event("input"));
+    }
+    last = next;
+  });
+}
+
 const spoken = new Set([120, 60, 10]);
 for (const one of document.querySelectorAll("time[data-until]")) {
   const tick = () => {

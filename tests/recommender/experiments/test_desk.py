@@ -164,6 +164,7 @@ def test_experiments_share_no_readers_and_a_full_house_is_refused(newsroom: Stor
         ({"versions": [1]}, "two different"),
         ({"kind": "holdout", "versions": [1, 2]}, "whatever is live"),
         ({"days": 0}, "from 1 to"),
+        ({"days": 100, "kept_days": 90}, "NEWSBELL_SERVED_DAYS"),
         ({"share": 0.0}, "above 0"),
         ({"metric": "joy"}, "opens, finishes"),
         ({"reason": " "}, "found out"),

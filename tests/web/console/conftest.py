@@ -1,7 +1,5 @@
 """A newsroom with people of every role, served from a thread, and clients that are signed in."""
 
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from data.clock import SystemClock
 from data.models import Rule
@@ -23,7 +20,6 @@ from data.wire import ArticleIn, DeviceIn, EventIn, ReaderIn
 from recommender.service import Service, ensure_default_weights
 from recommender.web.app import create_app
 from recommender.web.console.sessions import COOKIE
-from recommender.web.server import address, listen
 from scheduler.campaigns import ensure_default_campaigns
 
 ARTICLES = 160  # enough for ten places and fifty readers
@@ -102,24 +98,6 @@ def fill(store: Store, now: datetime) -> None:
         store.add_person(email(role), role, PASSWORD, now=now)
 
 
-@contextmanager
-def serving(app: Any) -> Iterator[str]:
-    """Serve an application from a thread of this process; yields its URL."""
-    listener = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none", lifespan="on"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-        time.sleep(0.01)
-    try:
-        yield address(listener)
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        listener.close()
-
-
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file of the test newsroom; copied for tests that change it."""
@@ -132,7 +110,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def room_over(path: Path) -> Iterator[Room]:
+def room_over(path: Path, serving: Any) -> Iterator[Room]:
     """Serve a database file."""
     settings, clock = Settings(index_dir=None), SystemClock()
     with Store.open(f"sqlite:///{path}") as store:
@@ -145,11 +123,11 @@ def room_over(path: Path) -> Iterator[Room]:
 
 
 @pytest.fixture(scope="session")
-def shared_room(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+def shared_room(filled: Path, serving: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     """A newsroom for tests that leave no trace others would mind."""
     path = tmp_path_factory.mktemp("shared") / "room.db"
     path.write_bytes(filled.read_bytes())
-    with room_over(path) as room:
+    with room_over(path, serving) as room:
         now = room.now
         pin = {"kind": "pin", "target_key": room.newest(8), "slot": 2, "author": HOSTILE, "reason": HOSTILE}
         room.store.add_rule(Rule(**pin, starts_at=now, ends_at=now + timedelta(hours=30)))
@@ -158,11 +136,11 @@ def shared_room(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture
-def room(filled: Path, tmp_path: Path) -> Iterator[Room]:
+def room(filled: Path, serving: Any, tmp_path: Path) -> Iterator[Room]:
     """A newsroom of the test's own."""
     path = tmp_path / "room.db"
     path.write_bytes(filled.read_bytes())
-    with room_over(path) as made:
+    with room_over(path, serving) as made:
         yield made
 
 

@@ -1,16 +1,23 @@
-"""Publishes, restores and pauses without end, until somebody kills it: `python desk_until_killed.py URL`."""
+"""Changes everything a desk changes, without end, until somebody kills it: `python desk_until_killed.py URL`."""
 
 import sys
+from datetime import timedelta
 
 from data.campaigns import Campaigns
 from data.clock import SystemClock
+from data.policies import Policies
 from data.store import Store
 from recommender.snapshot import WEIGHTS
 
 
 def main(url: str) -> None:
     store, clock = Store.open(url), SystemClock()
-    campaigns, turn = Campaigns(store), 0
+    campaigns, policies, turn = Campaigns(store), Policies(store), 0
+    for one in store.open_targets():  # what the last one was killed over
+        store.stop_target(one.id, by="ada", now=clock.now())
+    for row in store.replays():
+        if row.is_open:
+            store.stop_replay(row.id, by="ada", now=clock.now())
     sys.stdout.write("working\n")
     sys.stdout.flush()
     while True:
@@ -20,6 +27,15 @@ def main(url: str) -> None:
         store.save_draft("for_you", "ada", base_version=live.version, weights=weights, options={}, now=clock.now())
         store.publish_draft("for_you", "ada", reason="again", now=clock.now())
         store.publish_weights("for_you", live.weights, live.options, author="ada", reason="back", now=clock.now())
+        now = clock.now()
+        later = now + timedelta(hours=1)
+        target = store.aim(1, share=0.5, cap=0.2, ends_at=later, by="ada", reason="again", now=now)
+        counted = {"active": 1, "reached": 0, "lag": 0.0, "cost_share": 0.0, "cost_opens": 0.0}
+        store.step_target(target, state="on", counted=counted, strength=0.1, now=clock.now())
+        store.stop_target(target, by="ada", now=clock.now())
+        replay = store.ask_replay("weights", "for_you", "again", {}, by="ada", now=clock.now())
+        store.stop_replay(replay, by="ada", now=clock.now())
+        policies.publish({"personal_cap": turn % 9}, by="ada", reason="again", now=clock.now())
         campaigns.switch("paused" if turn % 2 else "on", by="ada", reason="again", now=clock.now())
 
 

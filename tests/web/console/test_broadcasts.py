@@ -170,3 +170,15 @@ def test_results_stand_beside_those_of_the_holdout(room: Any, monkeypatch: pytes
     assert "Against the holdout" in page
     assert f"1 of {len(told)}" in page.replace("\u202f", "").split("turned alerts off since")[1]
     assert "95 % interval" in page
+
+
+def test_a_test_of_what_would_be_broadcast_rings_the_test_phone_alone(room: Any, few_are_many: None) -> None:
+    number, phones = written(room, audience="everyone"), Topics()
+    client = room.client("lead")
+    client.post(f"/console/push/alerts/{number}/test", data={"device": "test-phone"})
+    assert client.post(f"/console/push/alerts/{number}/test", data={"device": "fid-1"}).status_code == 403
+    worked(room, phones, later_s=1)
+    assert phones.rang == ["test-phone"]
+    assert phones.posts == []
+    given = {"article": room.newest(3), "title": "Test: flood", "lift": "yes", "reason": "x", "audience": "everyone"}
+    assert client.post("/console/push/new", data=given).status_code == 422

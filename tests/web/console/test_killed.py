@@ -1,4 +1,4 @@
-"""Publish, restore and pause, killed at random moments: each happened whole with its audit entry, or not at all."""
+"""The changes of the desk, killed at random moments: each happened whole with its audit entry, or not at all."""
 
 import os
 import random
@@ -7,10 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import text
 
-from data.clock import SystemClock
+from data.clock import SystemClock, micros
 from data.store import Store
 from recommender.service import ensure_default_weights
 from scheduler.campaigns import ensure_default_campaigns
@@ -19,15 +20,17 @@ KILLS = {"sqlite": 4, "postgresql": 2}
 WORKER = Path(__file__).with_name("desk_until_killed.py")
 
 
-def test_a_kill_leaves_no_change_without_its_entry(database_url: str) -> None:
+def test_a_kill_leaves_no_change_without_its_entry(database_url: str, article: Any) -> None:
     now, chance = SystemClock().now(), random.Random(8)
     with Store.open(database_url) as store:
+        store.put_articles([article("a1")], now=now)
         ensure_default_weights(store, now)
         ensure_default_campaigns(store, now)
         for _ in range(KILLS[database_url.split(":", maxsplit=1)[0].split("+", maxsplit=1)[0]]):
-            run_and_kill(database_url, chance.uniform(0.02, 0.3))
+            run_and_kill(database_url, chance.uniform(0.05, 0.8))
             check(store)
-        assert number(store, "select count(*) from weight_set where surface = 'for_you'") > 3
+            check_others(store)
+        assert number(store, "select count(*) from weight_set where surface = 'for_you'") > 2
 
 
 def run_and_kill(url: str, after_s: float) -> None:
@@ -52,6 +55,24 @@ def check(store: Store) -> None:
     with store.reading() as connection:
         state = connection.execute(text("select state from campaign")).scalar_one()
     assert state == ("paused" if last and last.what == "paused push" else "on")
+
+
+def check_others(store: Store) -> None:
+    """A target has its boost while it runs and no longer; replays and policies have their entries."""
+    with store.reading() as connection:
+        rows = connection.execute(text("select id, state, rule_id from reach_target")).all()
+        now = micros(SystemClock().now())
+        active = set(connection.execute(text(f"select id from rule where ends_at > {now}")).scalars())
+    assert {row.rule_id for row in rows if row.state == "on"} == active
+    what = "select count(*) from change where what = '{}'"
+    assert number(store, what.format("set a reach target for")) == len(rows)
+    over = number(store, what.format("stopped the reach target for"))
+    assert over == sum(row.state == "stopped" for row in rows)
+    assert number(store, what.format("started")) == number(store, "select count(*) from replay")
+    assert number(store, what.format("stopped")) == number(store, "select count(*) from replay where state = 'stopped'")
+    entries = "select count(*) from change where what = 'published' and target = 'push policy'"
+    assert number(store, entries) == number(store, "select count(*) from policy")
+    assert number(store, "select count(*) from policy where live") <= 1
 
 
 def number(store: Store, query: str) -> int:

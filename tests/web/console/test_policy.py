@@ -48,7 +48,7 @@ def test_a_draft_is_replayed_by_the_scheduler_and_found_again(room: Any) -> None
 def test_a_lead_publishes_with_a_reason_and_restores(room: Any) -> None:
     lead = room.client("lead")
     lead.post(DRAFT, data={"personal_cap": "2", "personal_gap_s": "90"})
-    assert "Personal alerts in 24 hours 4.00 → 2.00" in lead.get("/console/policy").text
+    assert "Personal alerts in 24 hours 4 → 2" in lead.get("/console/policy").text
     assert lead.post("/console/policy/publish", data={"reason": " "}).status_code == 422
     lead.post("/console/policy/publish", data={"reason": "too many"})
     live = policies.in_force(room.store)
