@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from random import Random
@@ -12,7 +12,6 @@ from typing import Literal
 from uuid import uuid4
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.clock import Clock, micros
 from data.errors import NotFound
@@ -22,10 +21,10 @@ from data.store import Store
 from data.values import ReaderRow, ServedPage
 from recommender import catch_up, slates
 from recommender import for_you as listing
-from recommender.answers import RelatedList, Shown, Slate, Told, for_you_cards, related_cards, told_of
+from recommender.answers import RelatedList, Shown, Slate, for_you_cards, related_cards, told_of
 from recommender.beside import Beside
 from recommender.experiments.mixing import Mixed, by_team, mix
-from recommender.explain import Asked, TitlesOf, explain
+from recommender.explain import Asked, explain
 from recommender.explore import explore
 from recommender.follow import Follower, Progress
 from recommender.for_you import Ask, Ranked
@@ -33,7 +32,8 @@ from recommender.index_files import Stamp
 from recommender.observe import Observer
 from recommender.related import heading, related
 from recommender.rules import Choices
-from recommender.shelf import Shelf
+from recommender.served_pages import Again, Beneath, Page
+from recommender.shelf import Shelf, Titles
 from recommender.slates import Cursors, Kept, packed_ids
 from recommender.snapshot import NOBODY, OPTIONS, SURFACES, WEIGHTS, ReaderView, Snapshot
 from recommender.why import Explanation
@@ -47,40 +47,6 @@ Since = datetime | Literal["last_visit"]
 
 class Behind(NotFound):
     """The article is known, but this process has not taken it in yet."""
-
-
-@dataclass(frozen=True)
-class Page:
-    """The first page of a for-you list, and what it takes to serve it again."""
-
-    slate: Slate
-    again: "Again"
-    is_drafted: bool = False  # by chance, between two versions: to be drafted anew each time
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """What a page is served with a second time, as a list of its own."""
-
-    served: ServedPage
-    rest: Kept | None  # what `next` continues with
-    packed: bytes  # its ids
-    candidates: int
-    is_cold: bool
-
-
-@dataclass(frozen=True)
-class Beneath:
-    """What a related list was made of: enough to say its ages anew and to tell how long it holds."""
-
-    served_id: str
-    heading: str | None
-    told: Told
-    article_id: int  # asked about
-    row: int  # of it
-    seen: NDArray[np.int32]  # rows that the list depends on: `related.Related`
-    reach: float
-    language: str  # of the ages
 
 
 class Service:
@@ -390,7 +356,7 @@ class Service:
         snapshot = self._seated(reader, at_us)[0]
         ask = self._caught_up(self._ask(limit, None, None, (), snapshot), None, view, zone_name, at_us)
         asked = Asked(reader, found, at_us, ask, spoken, surface)
-        return explain(snapshot, view, asked, _Titles(self.shelf))
+        return explain(snapshot, view, asked, Titles(self.shelf))
 
     def _ask(
         self,
@@ -442,14 +408,6 @@ class Service:
             followed_stories=tuple(int(key) for key in row.followed_stories if key.isdecimal()),
             muted_stories=tuple(int(key) for key in row.muted_stories if key.isdecimal()),
         )
-
-
-class _Titles(TitlesOf):
-    def __init__(self, shelf: Shelf) -> None:
-        self.shelf = shelf
-
-    def __call__(self, ids: list[int]) -> dict[int, tuple[str, str]]:
-        return {number: (one.key, one.title) for number, one in self.shelf.articles(ids).items()}
 
 
 def _ids(snapshot: Snapshot, ranked: Ranked, count: int) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from threading import Lock
 
 from data.store import Store
 from data.values import ArticleRow
+from recommender.explain import TitlesOf
 
 MOST = 20_000
 MOST_CHANGED = 50_000  # articles whose last change is remembered
@@ -69,3 +70,13 @@ class Shelf:
                 self._from_rev, self._changed = rev, {}
             self._changed.update(dict.fromkeys(gone, rev))
             self._rev, self._articles, self._ids = rev, kept, dict(self._ids)
+
+
+class Titles(TitlesOf):
+    """Titles for explanations, from the shelf."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+
+    def __call__(self, ids: list[int]) -> dict[int, tuple[str, str]]:
+        return {number: (one.key, one.title) for number, one in self.shelf.articles(ids).items()}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from data.store.reader_state import Revision
 from recommender import changes
 from recommender.for_you import SURFACE
-from recommender.service import Again
+from recommender.served_pages import Again
 from recommender.shelf import Shelf
 from recommender.snapshot import Snapshot
 from recommender.web.memory import Memory

@@ -15,7 +15,8 @@ from data.clock import micros
 from data.errors import TooLarge
 from data.event_lines import EventLines, read_each, read_quickly
 from recommender.answers import RelatedList
-from recommender.service import Behind, Beneath
+from recommender.served_pages import Beneath
+from recommender.service import Behind
 from recommender.slates import whose
 from recommender.web.auth import open_to
 from recommender.web.bodies import LONGEST_LIST, as_list, decoded, query_of

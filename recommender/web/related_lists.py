@@ -10,7 +10,7 @@ from recommender import changes
 from recommender.answers import RelatedList
 from recommender.index import ArticleIndex, Rows
 from recommender.related import SURFACE
-from recommender.service import Beneath
+from recommender.served_pages import Beneath
 from recommender.shelf import Shelf
 from recommender.snapshot import Snapshot
 from recommender.web.memory import Memory

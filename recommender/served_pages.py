@@ -1,0 +1,44 @@
+"""What a first page and a related list were made of: enough for a face to keep them and to serve them again."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.values import ServedPage
+from recommender.answers import Slate, Told
+from recommender.slates import Kept
+
+
+@dataclass(frozen=True)
+class Page:
+    """The first page of a for-you list, and what it takes to serve it again."""
+
+    slate: Slate
+    again: "Again"
+    is_drafted: bool = False  # by chance, between two versions: to be drafted anew each time
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What a page is served with a second time, as a list of its own."""
+
+    served: ServedPage
+    rest: Kept | None  # what `next` continues with
+    packed: bytes  # its ids
+    candidates: int
+    is_cold: bool
+
+
+@dataclass(frozen=True)
+class Beneath:
+    """What a related list was made of: enough to say its ages anew and to tell how long it holds."""
+
+    served_id: str
+    heading: str | None
+    told: Told
+    article_id: int  # asked about
+    row: int  # of it
+    seen: NDArray[np.int32]  # rows that the list depends on: `related.Related`
+    reach: float
+    language: str  # of the ages
