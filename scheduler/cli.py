@@ -24,6 +24,8 @@ ROOMS = (
     "data.ingest_cli",
     "recommender.cli",
     "recommender.evaluate.cli",
+    "recommender.replay.cli",
+    "recommender.learn.cli",
     "recommender.web.cli",
     "scheduler.push_cli",
     "scheduler.broadcast_cli",

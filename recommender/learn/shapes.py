@@ -147,7 +147,7 @@ def _split(sums, low, high, ridge, sign):
         h += sums[cut, 1]
         left, right = -g / (h + ridge), -(g_all - g) / (h_all - h + ridge)
         direction = np.int8(1) if right > left else np.int8(-1)
-        if sign not in (0, direction):
+        if sign != 0 and direction != sign:  # noqa: PLR1714 numba
             continue
         gain = g * g / (h + ridge) + (g_all - g) ** 2 / (h_all - h + ridge) - whole
         if gain > best:

@@ -30,6 +30,7 @@ from recommender.replay.counters import tell_read, tell_slate
 from recommender.replay.log import HOUR_US, Log
 from recommender.replay.own import did_read, was_shown
 
+Clock = tuple[float, float, float]
 NEVER_US = 2**60  # a delay that nothing survives: counters off
 DELAYS_US = {"0": 0, "5m": HOUR_US // 12, "1h": HOUR_US, "1d": 24 * HOUR_US, "off": NEVER_US}
 
@@ -47,9 +48,7 @@ class Features:
         return self.X[:, self.names.index(name)]
 
 
-def replay(
-    log: Log, delay_us: int, clock: tuple[float, float, float] = (0.0, 0.0, 1.0), from_slate: int = 0
-) -> Features:
+def replay(log: Log, delay_us: int, clock: Clock = (0.0, 0.0, 1.0), from_slate: int = 0) -> Features:
     """The features of every candidate from the slate `from_slate` on, in one pass over the log.
 
     `clock` (serial, microseconds, serials a microsecond) dates articles whose serial number nobody has seen.
