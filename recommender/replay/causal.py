@@ -12,6 +12,7 @@ import numba as nb
 import numpy as np
 
 from data.values import FloatArray
+from recommender.compiled import compiled_at_use
 from recommender.replay import counters, own
 from recommender.replay.columns import (
     CONTEXT,
@@ -63,7 +64,7 @@ def replay(log: Log, delay_us: int, clock: Clock = (0.0, 0.0, 1.0), from_slate: 
     return Features(X, names, len(names) - len(CONTEXT))
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _pass(slates, reads, articles, clock, everyone, mine, delay_us, from_slate, X):
     base = slates.start[from_slate]
     told_slates = told_reads = done_reads = done_slates = 0

@@ -6,6 +6,7 @@ import numba as nb
 import numpy as np
 
 from data.values import FloatArray
+from recommender.compiled import compiled_at_use
 from recommender.replay.log import HOUR_US, Log
 
 LIVES_H = np.array([2.0, 12.0, 72.0])
@@ -25,7 +26,7 @@ def surprise_features(log: Log, score: FloatArray, delay_us: int, until_us: int 
     return X
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _surprise(slates, score, articles, delay_us, until_us, X):
     heat, touched = np.zeros((articles, 2, 3)), np.zeros(articles, np.int64)
     quality, square = np.zeros(articles), np.full(articles, 0.25)

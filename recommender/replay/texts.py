@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from data.values import FloatArray
+from recommender.compiled import compiled_at_use
 from recommender.replay.log import Log
 from recommender.replay.past import Past, past_of
 
@@ -66,7 +67,7 @@ def _summary(cosine, many, X, row):
     X[row, 1], X[row, 2] = top[0], top.mean()
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _close_dense(slates, past, dense, X):
     for slate in range(len(slates.at)):
         reads = past.item[past.start[slate] : past.start[slate + 1]]
@@ -77,7 +78,7 @@ def _close_dense(slates, past, dense, X):
             _summary(H @ dense[slates.item[one]], len(reads), X, one)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _close_words(slates, past, words, width, X):
     sums = np.zeros(width, np.float32)
     for slate in range(len(slates.at)):
@@ -140,7 +141,7 @@ def _score(words, item, profile, worth, mine, row, X):
         X[row, 1] += words.value[k] * (worth[1, term] - mine[1, k]) * profile[term]
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _learn_words(slates, past, words, width, delay_us, until_us, unseen, X):
     worth, square = np.zeros((2, width)), np.full((2, width), 1e-2)
     profile, told = np.zeros(width, np.float32), 0
