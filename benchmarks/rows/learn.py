@@ -101,8 +101,12 @@ def _ebnerd() -> Report:
         lines.append(_line(study, delay, "trees", grow(*part, NONE, GROWTH).predict(study.features.X)))
         if delay == "5m":
             held, alone = study.holdout(1.0), study.candidates_only()
-            curves = fit_shapes(alone, held, Shaping(step=0.25, rounds=1_200, slate_share=0.5, ridge=30.0))
-            lines.append(_line(alone, delay, "curves", curves.predict(alone.features.X)))
+            curves = [
+                fit_shapes(alone, held, Shaping(step=0.25, rounds=1_200, slate_share=0.5, ridge=30.0, seed=seed))
+                for seed in (0, 1)
+            ]
+            both = curves[0].predict(alone.features.X) + curves[1].predict(alone.features.X)
+            lines.append(_line(alone, delay, "curves of two seeds, added", both))
             few = fit_weighted(alone, held, Shaping(step=0.3, most=20))
             chosen = alone.only(np.array([alone.features.names.index(name) for name in few.shapes.names]))
             lines.append(_line(chosen, delay, "20 weights", few.predict(chosen.features.X)))

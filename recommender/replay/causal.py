@@ -119,5 +119,5 @@ def _write(slates, articles, clock, everyone, mine, slate, base, X):
         k = write_coread(X, row, k, everyone, mine, reader, item, beside)
         k = write_own(X, row, k, mine, reader, item, at, visiting)
         k = write_taste(X, row, k, everyone, articles, clock, mine, reader, item, at)
-        k = write_facts(X, row, k, articles, item, beside)
+        k = write_facts(X, row, k, articles, clock, item, beside, at)
     write_context(X, first - base, end - base, k, mine, slates, slate, visiting)
