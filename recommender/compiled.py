@@ -42,3 +42,15 @@ def compiled(signature: Any, **options: Any) -> Callable[[Callable[..., Any]], A
         return made
 
     return decorate
+
+
+def compiled_at_use(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile when first called, kept on disk under the same stamp: for replay and learning, not for answers."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        made: Any = nb.njit(nogil=True, **options)(function)
+        made.enable_caching()
+        made._cache._cache_file._source_stamp = STAMP
+        return made
+
+    return decorate

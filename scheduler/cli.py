@@ -26,6 +26,8 @@ ROOMS = (
     "recommender.evaluate.cli",
     "recommender.experiments.cli",
     "recommender.learned_push.cli",
+    "recommender.replay.cli",
+    "recommender.learn.cli",
     "recommender.web.cli",
     "scheduler.push_cli",
     "scheduler.policy_cli",

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from data.values import FloatArray
+from recommender.compiled import compiled_at_use
 
 BINS = 64
 
@@ -38,7 +38,7 @@ class Bins:
         return found
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _place(X, edges, found):  # type: ignore[no-untyped-def]
     for row in range(X.shape[0]):
         for feature in range(X.shape[1]):

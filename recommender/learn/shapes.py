@@ -9,11 +9,11 @@ may be held to rise or to fall alone: spread over [0, 1], it is a signal with on
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from data.values import FloatArray, IntArray
+from recommender.compiled import compiled_at_use
 from recommender.learn.bins import BINS, Bins
 from recommender.learn.softmax import slopes
 
@@ -73,7 +73,7 @@ class Shapes:
         return found
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _sum(B, value):
     score = np.zeros(B.shape[0], np.float32)
     for row in range(B.shape[0]):
@@ -117,7 +117,7 @@ def shape(
     return Shapes(names, bins, np.asarray(best if len(holdout) else value, np.float32))
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _improve(B, rows, g, h, some, sign, monotone, ridge, leaves):
     """The feature whose split gains most, the steps to add to its curve, and the way it goes."""
     sums = np.zeros((B.shape[1], BINS, 2))
@@ -136,7 +136,7 @@ def _improve(B, rows, g, h, some, sign, monotone, ridge, leaves):
     return found, _steps(sums[found], ridge, leaves, kept if monotone else np.int8(0)), kept
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _split(sums, low, high, ridge, sign):
     """Gain, place and direction of the best cut of bins low..high that goes the allowed way."""
     g_all, h_all = sums[low:high, 0].sum(), sums[low:high, 1].sum()
@@ -147,7 +147,7 @@ def _split(sums, low, high, ridge, sign):
         h += sums[cut, 1]
         left, right = -g / (h + ridge), -(g_all - g) / (h_all - h + ridge)
         direction = np.int8(1) if right > left else np.int8(-1)
-        if sign not in (0, direction):
+        if sign != 0 and direction != sign:  # noqa: PLR1714 numba
             continue
         gain = g * g / (h + ridge) + (g_all - g) ** 2 / (h_all - h + ridge) - whole
         if gain > best:
@@ -155,7 +155,7 @@ def _split(sums, low, high, ridge, sign):
     return best, place, way
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _steps(sums, ridge, leaves, sign):
     """The best few steps over the bins; with a sign they rise or fall alone (neighbours that do not are pooled)."""
     ends = np.zeros(leaves + 1, np.int64)

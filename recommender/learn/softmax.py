@@ -2,11 +2,12 @@
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, misc"
 
-import numba as nb
 import numpy as np
 
+from recommender.compiled import compiled_at_use
 
-@nb.njit(nogil=True, cache=True)
+
+@compiled_at_use()
 def slopes(score, clicked, start, weight, g, h):
     """Gradient and bound of the curvature of the loss by each score; gives the loss, a mean over slates with clicks.
 

@@ -8,11 +8,11 @@ Grown by gradient boosting on the listwise loss; 500 rows pass 300 trees in a fr
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from data.values import FloatArray, IntArray
+from recommender.compiled import compiled_at_use
 from recommender.learn.bins import BINS, Bins
 from recommender.learn.softmax import slopes
 
@@ -53,7 +53,7 @@ class Trees:
         return Trees(self.feature[:count], self.edge[:count], self.value[:count])
 
 
-@nb.njit(nogil=True, cache=True, fastmath=True)
+@compiled_at_use(fastmath=True)
 def _predict(X, feature, edge, value):
     rows, depth = X.shape[1], feature.shape[1]
     score, leaf = np.zeros(rows, np.float32), np.empty(rows, np.int32)
@@ -105,7 +105,7 @@ def grow(
     return Trees(*(np.array([one[part] for one in kept]) for part in range(3)))
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _add(B, feature, cut, value, score):
     for row in range(len(score)):
         leaf = 0
@@ -114,7 +114,7 @@ def _add(B, feature, cut, value, score):
         score[row] += value[leaf]
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _grow_one(B, rows, g, h, some, depth, ridge):
     leaf = np.zeros(len(rows), np.uint8)
     feature, cut = np.zeros(depth, np.int32), np.full(depth, 255, np.int64)
@@ -134,14 +134,14 @@ def _grow_one(B, rows, g, h, some, depth, ridge):
     return feature, cut, -values[:, 0] / (values[:, 1] + ridge)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _descend(B, rows, leaf, feature, cut, level):
     for one in range(len(rows)):
         if B[rows[one], feature] > cut:
             leaf[one] |= 1 << level
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _children(B, rows, g, h, some, leaf, sums, level):
     """The sums of both halves of every leaf: the smaller ones are collected, the others are what is left."""
     half = 1 << level
@@ -161,7 +161,7 @@ def _children(B, rows, g, h, some, leaf, sums, level):
     return made
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _collect(B, rows, g, h, some, leaf, target, sums):
     for one in range(len(rows)):
         into = target[leaf[one]]
@@ -176,7 +176,7 @@ def _collect(B, rows, g, h, some, leaf, target, sums):
             cell[1] += curve
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _best_split(sums, ridge):
     best, best_feature, best_cut = -np.inf, 0, 255
     for feature in range(sums.shape[1]):

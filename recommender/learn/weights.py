@@ -2,12 +2,12 @@
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, misc"
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from data.values import FloatArray, IntArray
+from recommender.compiled import compiled_at_use
 
 
 def fit_weights(
@@ -31,7 +31,7 @@ def fit_weights(
     return np.asarray(found.x, np.float64)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _loss(S, w, clicked, start):
     total, slates, slope = 0.0, 0, np.zeros(S.shape[1])
     for slate in range(len(start) - 1):

@@ -12,6 +12,7 @@ import numba as nb
 import numpy as np
 
 from data.values import FloatArray
+from recommender.compiled import compiled_at_use
 from recommender.replay import counters, own
 from recommender.replay.columns import (
     CONTEXT,
@@ -30,6 +31,7 @@ from recommender.replay.counters import tell_read, tell_slate
 from recommender.replay.log import HOUR_US, Log
 from recommender.replay.own import did_read, was_shown
 
+Clock = tuple[float, float, float]
 NEVER_US = 2**60  # a delay that nothing survives: counters off
 DELAYS_US = {"0": 0, "5m": HOUR_US // 12, "1h": HOUR_US, "1d": 24 * HOUR_US, "off": NEVER_US}
 
@@ -47,9 +49,7 @@ class Features:
         return self.X[:, self.names.index(name)]
 
 
-def replay(
-    log: Log, delay_us: int, clock: tuple[float, float, float] = (0.0, 0.0, 1.0), from_slate: int = 0
-) -> Features:
+def replay(log: Log, delay_us: int, clock: Clock = (0.0, 0.0, 1.0), from_slate: int = 0) -> Features:
     """The features of every candidate from the slate `from_slate` on, in one pass over the log.
 
     `clock` (serial, microseconds, serials a microsecond) dates articles whose serial number nobody has seen.
@@ -64,7 +64,7 @@ def replay(
     return Features(X, names, len(names) - len(CONTEXT))
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _pass(slates, reads, articles, clock, everyone, mine, delay_us, from_slate, X):
     base = slates.start[from_slate]
     told_slates = told_reads = done_reads = done_slates = 0
@@ -119,5 +119,5 @@ def _write(slates, articles, clock, everyone, mine, slate, base, X):
         k = write_coread(X, row, k, everyone, mine, reader, item, beside)
         k = write_own(X, row, k, mine, reader, item, at, visiting)
         k = write_taste(X, row, k, everyone, articles, clock, mine, reader, item, at)
-        k = write_facts(X, row, k, articles, item, beside)
+        k = write_facts(X, row, k, articles, clock, item, beside, at)
     write_context(X, first - base, end - base, k, mine, slates, slate, visiting)

@@ -45,7 +45,7 @@ def candidate_names(log: Log) -> tuple[str, ...]:
         "coread", "coread_top", "coread_beside",
         "shown_before", "hours_since_shown_to_reader", "opened_before", "hours_since_opened", "in_last_slate",
         "shown_this_visit", *(f"{group}_liking" for group in log.group_names), "age_liking",
-        "gap_to_beside", *log.fact_names,
+        "gap_to_beside", "newness", *log.fact_names,
     )  # fmt: skip
 
 
@@ -181,12 +181,16 @@ def write_taste(X, row, k, counters, articles, clock, own, reader, item, at):
 
 
 @nb.njit(nogil=True)
-def write_facts(X, row, k, articles, item, beside):
-    """Facts of the article, and how much newer it is than the one it stands under, by serial number."""
+def write_facts(X, row, k, articles, clock, item, beside, at):
+    """How new its serial number is, against the one it stands under and by the clock alone; then its facts."""
     if beside >= 0 and articles.serial[item] > 0:
         gap = float(articles.serial[item] - articles.serial[beside])
         X[row, k] = np.sign(gap) * np.log1p(abs(gap))
-    k += 1
+    if articles.serial[item] > 0:
+        # Of the newest the straight line says that they are of the future: which of them is the newer still shows.
+        hours = (clock[1] + (articles.serial[item] - clock[0]) / clock[2] - at) / HOUR_US
+        X[row, k + 1] = np.sign(hours) * np.log1p(abs(hours))
+    k += 2
     for fact in range(articles.facts.shape[1]):
         X[row, k + fact] = articles.facts[item, fact]
     return k + articles.facts.shape[1]

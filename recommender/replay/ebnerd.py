@@ -48,17 +48,22 @@ def load(folder: Path, slates_of: Sequence[str] = PARTS, histories_of: Sequence[
             device=columns["device_type"].astype(np.int32),
         )
     )
+    first_at = int(slates.at[0]) if len(slates.at) else 0
     return Log(
-        slates, _reads(history, who, ids, readers), _articles(folder / "meta", ids), GROUPS, FACTS, ids, readers,
+        slates, _reads(history, who, ids, readers, first_at), _articles(folder / "meta", ids), GROUPS, FACTS, ids,
+        readers,
         np.ones(len(slates.at), np.float32),
     )  # fmt: skip
 
 
-def _reads(history: dict[str, NDArray[Any]], who: NDArray[Any], ids: NDArray[Any], readers: NDArray[Any]) -> Reads:
+def _reads(
+    history: dict[str, NDArray[Any]], who: NDArray[Any], ids: NDArray[Any], readers: NDArray[Any], first_at: int
+) -> Reads:
     at = _us(history["impression_time_fixed"])
     seconds = np.nan_to_num(history["read_time_fixed"].astype(np.float32), nan=0.0)
     scroll = np.nan_to_num(history["scroll_percentage_fixed"].astype(np.float32), nan=0.0) / 100
     worth = 0.2 + 0.4 * np.minimum(seconds / WHOLE_S, 1) + 0.4 * np.clip(scroll, 0, 1)
+    # What popularity hears of once slates are shown comes from these: the log of the tested days has no other reads.
     # The histories of two parts overlap: the same read of the same reader is one.
     item = np.searchsorted(ids, history["article_id_fixed"].astype(np.int64)).astype(np.int32)
     reader = np.searchsorted(readers, who).astype(np.int32)
@@ -68,7 +73,9 @@ def _reads(history: dict[str, NDArray[Any]], who: NDArray[Any], ids: NDArray[Any
         differs = np.diff(column[order]) != 0
         same[1:] |= differs
     kept = order[np.append(True, same[1:])] if len(order) else order
-    return Reads(at[kept], reader[kept], item[kept], worth[kept].astype(np.float32), np.ones(len(kept), np.uint8))
+    return Reads(
+        at[kept], reader[kept], item[kept], worth[kept].astype(np.float32), (at[kept] < first_at).astype(np.uint8)
+    )
 
 
 def _articles(meta: Path, ids: NDArray[np.int64]) -> Articles:

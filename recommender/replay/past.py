@@ -4,10 +4,10 @@
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.compiled import compiled_at_use
 from recommender.replay.log import Log
 
 
@@ -23,7 +23,7 @@ def past_of(log: Log, most: int = 50) -> Past:
     return Past(*_past(log.slates, log.reads, len(log.readers), most))
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _past(slates, reads, readers, most):
     ring, count = np.full((readers, most), -1, np.int32), np.zeros(readers, np.int64)
     start, item = np.zeros(len(slates.at) + 1, np.int64), np.empty(len(slates.at) * most, np.int32)

@@ -1,9 +1,9 @@
 """Slate-relative forms: how a candidate differs from its slate's mean, and its rank within the slate."""
 
-import numba as nb
 import numpy as np
 
 from data.values import IntArray
+from recommender.compiled import compiled_at_use
 from recommender.replay.causal import Features
 
 
@@ -22,7 +22,7 @@ def with_relative(features: Features, start: IntArray) -> Features:
     return Features(made, (*names, *over, *rank, *features.names[count:]), 3 * count)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _relative(X, start, count, made):  # type: ignore[no-untyped-def]
     for slate in range(len(start) - 1):
         first, end = start[slate], start[slate + 1]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from data.values import FloatArray
+from recommender.compiled import compiled_at_use
 from recommender.replay.log import Log
 from recommender.replay.past import Past, past_of
 
@@ -32,7 +33,7 @@ class Words(NamedTuple):
 
 
 def close_features(log: Log, dense: FloatArray | None, words: Words | None, past: Past | None = None) -> FloatArray:
-    """(items x CLOSE_NAMES) cosines with the reader's past: weighted to the recent, greatest, top three, last five.
+    """(items x CLOSE_NAMES) cosines with the past: weighted to the recent, greatest, three greatest, last five.
 
     Either `dense` (articles x directions), rows of length 1, or `words`. Without a past all are 0.
     """
@@ -66,7 +67,7 @@ def _summary(cosine, many, X, row):
     X[row, 1], X[row, 2] = top[0], top.mean()
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _close_dense(slates, past, dense, X):
     for slate in range(len(slates.at)):
         reads = past.item[past.start[slate] : past.start[slate + 1]]
@@ -77,7 +78,7 @@ def _close_dense(slates, past, dense, X):
             _summary(H @ dense[slates.item[one]], len(reads), X, one)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled_at_use()
 def _close_words(slates, past, words, width, X):
     sums = np.zeros(width, np.float32)
     for slate in range(len(slates.at)):
@@ -100,16 +101,17 @@ def _close_words(slates, past, words, width, X):
 
 
 def word_features(
-    log: Log, words: Words, delay_us: int, *, until_us: int = 2**62, past: Past | None = None
+    log: Log, words: Words, delay_us: int, *, until_us: int = 2**62, unseen: bool = False, past: Past | None = None
 ) -> FloatArray:
     """(items x WORD_NAMES) what words are worth, learned online by softmax over slates once these are `delay_us` old.
 
     Appeal: a number a word. Taste: a number a word that counts where the reader read the word, too. Slates from
-    `until_us` on teach nothing. Steps are AdaGrad's.
+    `until_us` on teach nothing. With `unseen` every candidate is judged as if it were new: what words learned from that
+    very article is taken off again. Steps are AdaGrad's.
     """
     X = np.zeros((len(log.slates.item), 2), np.float32)
     width = int(words.term.max(initial=0)) + 1
-    _learn_words(log.slates, past or past_of(log), words, width, max(delay_us, 1), until_us, X)
+    _learn_words(log.slates, past or past_of(log), words, width, max(delay_us, 1), until_us, unseen, X)
     return X
 
 
@@ -132,38 +134,40 @@ def _profile(past, words, slate, profile):
 
 
 @nb.njit(nogil=True)
-def _score(words, item, profile, worth, row, X):
+def _score(words, item, profile, worth, mine, row, X):
     for k in range(words.start[item], words.start[item + 1]):
         term = words.term[k]
-        X[row, 0] += words.value[k] * worth[0, term]
-        X[row, 1] += words.value[k] * worth[1, term] * profile[term]
+        X[row, 0] += words.value[k] * (worth[0, term] - mine[0, k])
+        X[row, 1] += words.value[k] * (worth[1, term] - mine[1, k]) * profile[term]
 
 
-@nb.njit(nogil=True, cache=True)
-def _learn_words(slates, past, words, width, delay_us, until_us, X):
+@compiled_at_use()
+def _learn_words(slates, past, words, width, delay_us, until_us, unseen, X):
     worth, square = np.zeros((2, width)), np.full((2, width), 1e-2)
     profile, told = np.zeros(width, np.float32), 0
+    mine = np.zeros((2, len(words.term)))  # what each article taught its words
+    none = np.zeros_like(mine)
     for slate in range(len(slates.at)):
         while told < slate and slates.at[told] <= min(slates.at[slate] - delay_us, until_us - 1):
             profile[:] = 0
             _profile(past, words, told, profile)
-            _step(slates, words, told, profile, worth, square)
+            _step(slates, words, told, profile, worth, square, mine, none)
             told += 1
         profile[:] = 0
         _profile(past, words, slate, profile)
         for one in range(slates.start[slate], slates.start[slate + 1]):
-            _score(words, slates.item[one], profile, worth, one, X)
+            _score(words, slates.item[one], profile, worth, mine if unseen else none, one, X)
 
 
 @nb.njit(nogil=True)
-def _step(slates, words, slate, profile, worth, square):
+def _step(slates, words, slate, profile, worth, square, mine, none):
     first, end = slates.start[slate], slates.start[slate + 1]
     clicks = slates.clicked[first:end].sum()
     if clicks == 0 or clicks == end - first:
         return
     found = np.zeros((end - first, 2), np.float32)
     for one in range(first, end):
-        _score(words, slates.item[one], profile, worth, one - first, found)
+        _score(words, slates.item[one], profile, worth, none, one - first, found)
     score = (found[:, 0] + found[:, 1]).astype(np.float64)
     share = np.exp(score - score.max())
     share /= share.sum()
@@ -174,4 +178,6 @@ def _step(slates, words, slate, profile, worth, square):
             for kind in range(2):
                 slope = error * words.value[k] * (profile[term] if kind else 1.0)
                 square[kind, term] += slope * slope
-                worth[kind, term] += (TASTE_STEP if kind else STEP) * slope / np.sqrt(square[kind, term])
+                step = (TASTE_STEP if kind else STEP) * slope / np.sqrt(square[kind, term])
+                worth[kind, term] += step
+                mine[kind, k] += step

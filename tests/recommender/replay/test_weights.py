@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from data.clock import FixedClock
+from data.errors import NotFound
 from data.sample import Newsroom, generate
 from data.settings import load_settings
 from data.store import Store
 from data.values import EventBatch
 from data.wire import EventIn
 from recommender import for_you as listing
+from recommender.learn.own import learn_weights
 from recommender.replay.from_store import read_log
 from recommender.replay.served_log import ServedLog, moments
 from recommender.replay.weights import replay_weights, shown_signals
@@ -154,6 +156,23 @@ def test_an_empty_log_tells_nothing(served: Served) -> None:
     found = replay_weights(replace(served.log, slates=()), WEIGHTS["for_you"], random=np.random.default_rng(0))
     assert found.slates == 0
     assert np.isnan(found.ndcg_10.mean)
+
+
+def test_weights_are_learned_on_earlier_lists_and_judged_on_later_ones(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recommender.learn.own.LEAST", 20)
+    found = learn_weights(served.log, WEIGHTS["for_you"], random=np.random.default_rng(0))
+    assert sum(found.weights.values()) == pytest.approx(1.0, abs=0.01)
+    assert min(found.weights.values()) >= 0.0
+    assert found.slates + found.learned.slates == len(served.log)
+    assert found.until_us <= served.log.slates[found.slates].at_us
+    assert found.learned.slates == found.live.slates
+
+
+def test_too_little_to_learn_from_is_said(served: Served) -> None:
+    with pytest.raises(NotFound, match="at least 50"):
+        learn_weights(served.log, WEIGHTS["for_you"], random=np.random.default_rng(0))
 
 
 def times_rows(log: ServedLog, ids: np.ndarray) -> np.ndarray:
