@@ -74,11 +74,13 @@ class GoogleBearer:
         return str(self.credentials.token)
 
     def _renew(self, refused: str | None) -> None:
+        from google.auth.credentials import TokenState
         from google.auth.exceptions import GoogleAuthError
         from google.auth.transport.requests import Request
 
         with self._lock:
-            if self.credentials.valid and self.credentials.token != refused:
+            # Not `valid`: that is false long before the end, and everybody who was refused would ask once more.
+            if self.credentials.token_state is not TokenState.INVALID and self.credentials.token != refused:
                 return
             try:
                 # `refresh`, not `before_request`: the latter also asks another service for regional boundaries.

@@ -29,8 +29,9 @@ READERS = 240
 
 
 @pytest.fixture
-def newsroom(sqlite_store: Store) -> Store:
-    """Two versions; 1 is live."""
+def newsroom(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Two versions; 1 is live. Always the same draw of arms: of drawn ones, one in twenty shows what is not there."""
+    monkeypatch.setattr(desk.secrets, "token_hex", lambda size: "5a" * size)
     for number in (2, 1):
         sqlite_store.publish_weights("for_you", {"freshness": 1 / number}, {}, author="ed", reason="r", now=NOW)
     return sqlite_store
