@@ -132,7 +132,8 @@ def fill(store: Store, size: Size) -> None:
         for device in range(1 + number % 2):
             store.put_device(f"r{number}", DeviceIn(fid=f"r{number}-{device}", platform="android"), now=now)
     walls = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(1_440)]
-    policy = {"holdout_share": 0, "daily_cap": 50, "min_gap_s": 0}
+    policy = {"holdout_share": 0, "daily_cap": 50, "min_gap_s": 0, "group_cap": 50, "hourly_cap": 50}
+    policy |= {"weekly_budget": 0, "first_days": 0, "stop_after": 0}  # many alerts: it is not about how many
     for start, key in enumerate(("even", "odd")):
         times = tuple(walls[start * 2 :: SLOT_MIN])
         row = CampaignRow(0, key, key, local_times=times, policy=policy, freshness_h=48.0, ttl_s=86_400)
