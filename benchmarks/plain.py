@@ -151,7 +151,7 @@ class Plain:
                         near=Near(rows, cosine[order]),
                         age_h=float(self.at_us - self.mine.published_at_us[place]) / HOUR_US,
                         sources=round(1.0 - 2.0 * float(np.log2(max(1.0 - named["story_size"], 1e-6)))),
-                        values=named,
+                        values=[named[one] for one in SIGNALS],
                         weights=WEIGHTS["for_you"],
                         topic=topics[0] if topics else None,
                         last_read_h=last_h,
