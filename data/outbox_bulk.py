@@ -30,12 +30,14 @@ _CHANGED = """state = {state}, reason = {reason}, message_name = {name}, lease_u
 # in C.
 _GIVEN = """(select (value->>0)::bigint id, (value->>1)::int attempt, value->>2 state, value->>3 reason,
     value->>4 as name, (value->>5)::bigint retry_us from jsonb_array_elements(cast(:given as jsonb)) value) given"""
-_JOINED = {"d": "d."} | {name: f"given.{name}" for name in ("attempt", "state", "reason", "name", "retry_us")}
-_NOTE_JOINED = f"""insert into delivery_event (delivery_id, at, before, after, reason)
-    select d.id, cast(:now as bigint), d.state, given.state, given.reason
-    from {_GIVEN} join delivery d on d.id = given.id where {_MAY.format(**_JOINED)}"""  # noqa: S608  nothing but the constants above
-_SETTLE_JOINED = f"""update delivery as d set {_CHANGED.format(**_JOINED)}
-    from {_GIVEN} where d.id = given.id and {_MAY.format(**_JOINED)}"""  # noqa: S608
+_GIVEN_NAMES = ("attempt", "state", "reason", "name", "retry_us")
+_JOINED, _OLD = ({"d": "d."} | {name: f"{side}.{name}" for name in _GIVEN_NAMES} for side in ("given", "old"))
+# One statement locks, moves and notes: what another changes while this waits for its row, it sees as it has become.
+_SETTLE_JOINED = f"""with old as (select d.id, d.state as before, given.attempt, given.state, given.reason, given.name,
+    given.retry_us from {_GIVEN} join delivery d on d.id = given.id where {_MAY.format(**_JOINED)} for update of d),
+    changed as (update delivery as d set {_CHANGED.format(**_OLD)} from old where d.id = old.id)
+    insert into delivery_event (delivery_id, at, before, after, reason)
+    select id, cast(:now as bigint), before, state, reason from old"""  # noqa: S608  nothing but the constants above
 # The places of `_given`: id, attempt, state, reason, name, retry_us; of a note, then, now.
 _PLACES = {"attempt": "?2", "state": "?3", "reason": "?4", "name": "?5", "retry_us": "?6"}
 _NOTE_EACH = f"""insert into delivery_event (delivery_id, at, before, after, reason)
@@ -115,9 +117,7 @@ def settle(connection: Connection, results: Sequence[tuple[Due, Outcome]], now: 
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(_NOTE_EACH, [(*row, now_us) for row in rows])
         return int(connection.exec_driver_sql(_SETTLE_EACH, rows).rowcount)
-    given = _json(rows)
-    connection.execute(text(_NOTE_JOINED), {"given": given, "now": now_us})
-    return int(connection.execute(text(_SETTLE_JOINED), {"given": given}).rowcount)
+    return int(connection.execute(text(_SETTLE_JOINED), {"given": _json(rows), "now": now_us}).rowcount)
 
 
 def _given(due: Due, outcome: Outcome) -> tuple[Any, ...]:

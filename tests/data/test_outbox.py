@@ -1,12 +1,14 @@
 """The outbox on SQLite and PostgreSQL: what goes in once, what comes out once, and every step noted."""
 
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.event import listen
 from sqlalchemy.exc import IntegrityError
 
 from data.alerts import CampaignRow, Due, NewDelivery, Outcome
@@ -156,6 +158,32 @@ def test_a_vanished_sender_leaves_unknown_and_nothing_is_sent_again(room: Newsro
     # The sender was only slow: what it says about its one attempt is the truth.
     assert room.outbox.settle([(due, Outcome("sent"))], NOW) == 1
     assert room.outbox.counts() == {"sent": 1}
+
+
+@pytest.mark.parametrize(("told", "state"), [("sent", "sent"), ("unknown", "unknown"), ("ready", "unknown")])
+def test_an_answer_that_comes_while_it_is_given_up_is_noted_as_what_it_changed(
+    room: Newsroom, told: Any, state: str
+) -> None:
+    room.add(*(room.delivery(fid) for fid in ("f1", "f3", "f4")))
+    due = room.claim()
+    giving_up, given_up = threading.Event(), NOW + timedelta(seconds=61)
+
+    def hold(_: Any) -> None:
+        if threading.current_thread() is other:
+            giving_up.set()
+            time.sleep(0.4)  # long enough for the answer to come and to wait for these rows
+
+    other = threading.Thread(target=room.outbox.recover, args=(given_up,))
+    listen(room.store.engine, "commit", hold)
+    other.start()
+    assert giving_up.wait(30)
+    changed = room.outbox.settle([(one, Outcome(told)) for one in due], given_up)
+    other.join()
+    assert changed == (3 if told == "sent" else 0)
+    assert room.outbox.counts() == {state: 3}
+    steps: list[tuple[str | None, str]] = [(None, "ready"), ("ready", "sending"), ("sending", "unknown")]
+    for one in due:
+        assert room.history(one.key) == steps + [("unknown", "sent")] * (told == "sent")
 
 
 def test_a_settled_delivery_is_not_settled_again(room: Newsroom) -> None:
