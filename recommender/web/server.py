@@ -14,6 +14,7 @@ from data.errors import InvalidSettings
 from data.settings import Settings
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"  # a folder of the workers of one server, set before they start
+KEEP_S = 75  # idle connections, longer than proxies keep theirs (60): one reused as it closes fails its request
 REPLACE_S = 60  # a worker that does not answer its parent this long is replaced; learning a vocabulary may take long
 APP = "recommender.web.app:from_environment"
 GRACE_S = 10  # requests in flight get this long when the server is told to stop
@@ -40,6 +41,7 @@ def run(settings: Settings, *, workers: int = 1, announce: Callable[[str], None]
         log_level=settings.log_level.lower(),
         log_config=None,  # ours: text or JSON, with the id of the request
         timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=KEEP_S,
         timeout_worker_healthcheck=REPLACE_S,
     )
     logs.configure(settings)
@@ -47,9 +49,29 @@ def run(settings: Settings, *, workers: int = 1, announce: Callable[[str], None]
         if workers > 1:
             with TemporaryDirectory(prefix="newsbell-workers-") as folder:
                 os.environ[SHARED] = folder
-                Multiprocess(config, sockets=[listener]).run()
+                _Workers(config, sockets=[listener]).run()
         else:
             uvicorn.Server(config).run(sockets=[listener])
+
+
+class _Workers(Multiprocess):
+    """The workers' parent. It holds its own end alone of what it asks each worker through.
+
+    With the worker's end held here too, a worker killed between question and answer would be waited for REPLACE_S long,
+    by its replacement and by a stop; so the question ends with the worker.
+    """
+
+    def init_processes(self) -> None:
+        super().init_processes()
+        self._let_go()
+
+    def keep_subprocess_alive(self) -> None:
+        super().keep_subprocess_alive()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        for process in self.processes:
+            process.child_conn.close()
 
 
 def listen(host: str, port: int) -> socket.socket:

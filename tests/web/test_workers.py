@@ -24,6 +24,7 @@ from data.models import Event
 from data.store import Store
 from data.store.database import table
 from data.wire import ArticleIn
+from recommender.web.server import REPLACE_S
 
 Make = Callable[..., dict[str, Any]]
 CLIENTS = 4
@@ -78,7 +79,6 @@ def serving(store: Store, workers: int, port: int) -> Iterator[Server]:
         yield server
     finally:
         process.terminate()
-        # A worker killed while its parent asked whether it lives keeps the parent waiting for a minute (REPLACE_S).
         assert process.wait(180) is not None
 
 
@@ -176,6 +176,21 @@ def check_nothing_lost(store: Store, clients: list[Client]) -> int:
     assert set(accepted) <= held
     assert {status for client in clients for status in client.statuses} <= {200, 202}
     return len(accepted)
+
+
+def test_a_worker_killed_before_it_could_tell_that_it_lives_is_replaced_at_once(
+    sqlite_store: Store, ten: list[ArticleIn]
+) -> None:
+    sqlite_store.put_articles(ten, now=SystemClock().now())
+    with serving(sqlite_store, 2, free_port()) as server:
+        wait(lambda: server.are_ready(2), "the workers did not start")
+        victim = server.workers()[0]
+        os.kill(victim, signal.SIGSTOP)
+        time.sleep(2)  # its parent asks every half second, and gets no answer
+        os.kill(victim, signal.SIGKILL)
+        killed = time.monotonic()
+        wait(lambda: server.are_ready(2) and victim not in server.workers(), "nobody took its place")
+        assert time.monotonic() - killed < REPLACE_S
 
 
 def test_a_worker_killed_under_load_loses_nothing_and_is_replaced(
