@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 
 from data.values import Histories, IntArray, ReaderColumns
 from data.wire import EVENT_KINDS
+from recommender.learned_push.best_hour import HALF_LIFE_DAYS, hour_histograms, hour_shares, population_shares
 from recommender.push_time import local_s, quiet_now
 
-HALF_LIFE_DAYS = 30.0
-PRIOR_OPENS = 10.0  # as many opens of everybody's as stand against a reader's own
 DAYS = 60  # of everybody's opens
 OPEN_KINDS = ("open", "read", "push_open")
 DAY_US, HOUR_US = 86_400_000_000, 3_600_000_000
@@ -23,10 +22,11 @@ def best_offset_h(
 ) -> IntArray:
     """Hours from each reader's slot to their best one (n,), in [-within, within], outside of their quiet hours.
 
-    The posterior mean of a Dirichlet prior, PRIOR_OPENS x `prior` (24,), with the reader's own opens by local hour, an
-    open of 30 days ago counting half. Ties go to the nearer hour, then to the earlier one.
+    By `best_hour.hour_shares` of the reader's own opens on top of `prior` (24,), everybody's. Ties go to the nearer
+    hour, then to the earlier one.
     """
-    liked = opens_by_hour(readers, histories, now_us) + PRIOR_OPENS * prior
+    # Sums of decayed weights carry rounding: what is equal in truth must tie.
+    liked = np.round(hour_shares(opens_by_hour(readers, histories, now_us), prior), 12)
     offsets = np.array(sorted(range(-within_h, within_h + 1), key=lambda one: (abs(one), one)))
     hour = local_s(readers.zones, readers.zone, slot_at_us) // 3_600
     worth = np.empty((len(readers), len(offsets)))
@@ -41,10 +41,7 @@ def opens_by_hour(readers: ReaderColumns, histories: Histories, now_us: int) -> 
     row = np.repeat(np.arange(len(readers)), np.diff(histories.indptr))
     opens = _IS_OPEN[histories.kind] & (histories.at_us <= now_us)
     row, at_us = row[opens], histories.at_us[opens]
-    weight = 0.5 ** ((now_us - at_us) / (HALF_LIFE_DAYS * DAY_US))
-    hour = _local_hour(readers, row, at_us)
-    counts = np.bincount(row * 24 + hour, weight, minlength=24 * len(readers))
-    return np.asarray(counts, np.float64).reshape(-1, 24)
+    return hour_histograms(row, _local_hour(readers, row, at_us), (now_us - at_us) / DAY_US, len(readers))
 
 
 def population(opens: Iterable[tuple[str, int, int]], now_us: int) -> Hours:
@@ -55,8 +52,7 @@ def population(opens: Iterable[tuple[str, int, int]], now_us: int) -> Hours:
     zone_of = np.array([zones[name] for name, _, _ in rows], np.int32)
     weight = np.array([many for _, _, many in rows], np.float64) * 0.5 ** ((now_us - at_us) / HALF_LIFE_DAYS / DAY_US)
     hour = local_s(tuple(zones), zone_of, at_us) // 3_600 % 24
-    made = np.bincount(hour, weight, minlength=24) + 1.0
-    return np.asarray(made / made.sum())
+    return population_shares(np.asarray(np.bincount(hour, weight, minlength=24), np.float64)[None, :])
 
 
 def _local_hour(readers: ReaderColumns, row: NDArray[np.intp], at_us: IntArray) -> IntArray:

@@ -1,6 +1,9 @@
-"""What a first page and a related list were made of: enough for a face to keep them and to serve them again."""
+"""What is asked of a list, and what a first page and a related list were made of: enough to serve them again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +11,35 @@ from numpy.typing import NDArray
 from data.values import ServedPage
 from recommender.answers import Slate, Told
 from recommender.slates import Kept
+
+Since = datetime | Literal["last_visit"]
+
+
+class RelatedWanted(TypedDict, total=False):
+    """What `Service.related` takes beside the article."""
+
+    limit: int
+    reader: str | None
+    at: datetime | None
+    language: str | None
+    explain: bool
+    wait: bool
+    is_served: bool
+
+
+class ForYouWanted(TypedDict, total=False):
+    """What `Service.for_you` takes beside the reader."""
+
+    limit: int
+    category: str | None
+    language: str | None
+    exclude: Sequence[str]
+    explain: bool
+    at: datetime | None
+    cursor: str | None
+    since: Since | None
+    locale: str
+    wait: bool
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from functools import cached_property
 from random import Random
 from threading import Event, Lock, Thread
 from time import monotonic
-from typing import Literal
+from typing import Unpack
 from uuid import uuid4
 
 import numpy as np
@@ -32,7 +32,7 @@ from recommender.index_files import Stamp
 from recommender.observe import Observer
 from recommender.related import heading, related
 from recommender.rules import Choices
-from recommender.served_pages import Again, Beneath, Page
+from recommender.served_pages import Again, Beneath, ForYouWanted, Page, RelatedWanted, Since
 from recommender.shelf import Shelf, Titles
 from recommender.slates import Cursors, Kept, packed_ids
 from recommender.snapshot import NOBODY, OPTIONS, SURFACES, WEIGHTS, ReaderView, Snapshot
@@ -42,7 +42,6 @@ from recommender.writer import Writer
 log = logging.getLogger(__name__)
 READS = 200
 IMPRESSIONS = 400
-Since = datetime | Literal["last_visit"]
 
 
 class Behind(NotFound):
@@ -138,26 +137,13 @@ class Service:
         snapshot, at_us = self.snapshot, micros(self.clock.now())
         listing.for_you(snapshot, NOBODY, self._ask(1, None, None, ()), at_us=at_us)
 
-    def related(
-        self,
-        key: str,
-        *,
-        limit: int = 10,
-        reader: str | None = None,
-        at: datetime | None = None,
-        language: str | None = None,
-        explain: bool = False,
-        wait: bool = True,
-        is_served: bool = True,
-    ) -> RelatedList:
+    def related(self, key: str, **wanted: Unpack[RelatedWanted]) -> RelatedList:
         """What to read after an article; NotFound if nobody knows it or it was taken back.
 
         An article that this process has not taken in yet is taken in first, which may last; without `wait` raises
         Behind. A list that the desk looks at is not served, and not logged as such.
         """
-        return self.related_page(
-            key, limit=limit, reader=reader, at=at, language=language, explain=explain, wait=wait, is_served=is_served
-        )[0]
+        return self.related_page(key, **wanted)[0]
 
     def related_page(
         self,
@@ -197,21 +183,7 @@ class Service:
         cards = related_cards(self.shelf, made.told, Shown(at_us, made.language, explain=False))
         return RelatedList(made.served_id, made.heading, cards)
 
-    def for_you(
-        self,
-        key: str,
-        *,
-        limit: int = 20,
-        category: str | None = None,
-        language: str | None = None,
-        exclude: Sequence[str] = (),
-        explain: bool = False,
-        at: datetime | None = None,
-        cursor: str | None = None,
-        since: Since | None = None,
-        locale: str = "",
-        wait: bool = True,
-    ) -> Slate:
+    def for_you(self, key: str, **wanted: Unpack[ForYouWanted]) -> Slate:
         """A reader's list; a reader never seen gets the newcomers'. `cursor` continues one, with the same filters.
 
         `since` puts first what came out after a time, or after the reader's last visit: `catch_up`. `locale` is a
@@ -220,10 +192,7 @@ class Service:
         Continuing a list that holds what this process has not taken in yet takes it in first; without `wait` raises
         Behind.
         """
-        return self.for_you_page(
-            key, limit=limit, category=category, language=language, exclude=exclude, explain=explain, at=at,
-            cursor=cursor, since=since, locale=locale, wait=wait,
-        ).slate  # fmt: skip
+        return self.for_you_page(key, **wanted).slate
 
     def for_you_page(
         self,

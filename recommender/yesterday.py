@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.metrics.bootstrap import bootstrap_all
 from recommender.metrics.ndcg import ndcg_at
 from recommender.signals import HOUR_US
 from recommender.snapshot import ReaderView, Snapshot
@@ -75,18 +76,18 @@ def rank_again(
     nDCG@10 with gain 1 for what the session opened; intervals by resampling readers (seeded), 400 times.
     """
     rows = _pairs(live, tried, "for_you", sessions, progress, window_h)
-    resample = _Resampler(np.array([one.reader_id for one in sessions], np.int64), seed)
     gains = [tuple(_ndcg(one, past.opened) for one in pair) for pair, past in zip(rows, sessions, strict=True)]
     fresh = _published(live, sessions)
     measures = [
-        resample.measured("nDCG@10", np.array(gains, np.float64).reshape(-1, 2)),
+        _measured("nDCG@10", np.array(gains, np.float64).reshape(-1, 2), sessions, seed),
         _counted("Of the day's articles in a first ten", [_coverage(rows, side, fresh) for side in (0, 1)], "share"),
-        resample.measured("Median age of a first ten", _each(rows, _middle_age), "hours"),
+        _measured("Median age of a first ten", _each(rows, _middle_age), sessions, seed, "hours"),
     ]
     due = np.array([pair[0].must_reach for pair in rows], bool)
     if due.any():
         held = np.where(due[:, None], _each(rows, _is_reached), np.nan).astype(np.float64)
-        measures.append(resample.measured("News value 5 in the first three, where there was one", held, "share"))
+        name = "News value 5 in the first three, where there was one"
+        measures.append(_measured(name, held, sessions, seed, "share"))
     return Replayed(measures, len(sessions), NOTES)
 
 
@@ -116,44 +117,29 @@ def push_again(
     """
     pairs = _pairs(live, tried, "push", slots, progress, window_h)
     best = _each(pairs, lambda one: one.lines[0].score if one.lines else -np.inf)
-    weight = np.array([one.weight for one in slots], np.float64)
     sends = (best >= np.array([one.bar for one in slots])[:, None]).astype(np.float64)
-    resample = _Resampler(np.array([one.reader_id for one in slots], np.int64), seed, weight)
-    measures = [resample.measured("Expected alerts", sends, total=True)]
+    measures = [_measured("Expected alerts", sends, slots, seed, total=True)]
     if len(opens[0]):
-        measures.append(resample.measured("Expected opens", sends * _open_rate(*opens)(best), total=True))
+        expected = sends * _open_rate(*opens)(best)
+        measures.append(_measured("Expected opens", expected, slots, seed, total=True))
     notes = PUSH_NOTES if len(opens[0]) else ("No alert was sent before, so opens cannot be expected.", *PUSH_NOTES)
     return Replayed(measures, len(slots), notes)
 
 
-class _Resampler:
-    """Draws readers with replacement, the same draws for every measure."""
-
-    def __init__(self, readers: NDArray[np.int64], seed: int, weight: Doubles | None = None) -> None:
-        chance = np.random.default_rng(seed)
-        _, self.whose = np.unique(readers, return_inverse=True)
-        count = int(self.whose.max(initial=-1)) + 1
-        self.weight = np.ones(len(readers)) if weight is None else weight
-        self.draws = chance.multinomial(count, np.full(count, 1 / count), RESAMPLES) if count else np.zeros((1, 0))
-
-    def measured(self, name: str, values: Doubles, unit: str = "", *, total: bool = False) -> Measured:
-        """The mean (or total) of both columns with intervals; nan counts for nothing."""
-        known = np.isfinite(values.sum(axis=1))
-        weight = np.where(known, self.weight, 0.0)
-        clean = np.where(known[:, None], values, 0.0) * weight[:, None]
-        found = [self._interval(clean[:, side], weight, total=total) for side in (0, 1)]
-        difference = self._interval(clean[:, 1] - clean[:, 0], weight, total=total)
-        return Measured(name, found[0], found[1], unit, difference)
-
-    def _interval(self, values: Doubles, weight: Doubles, *, total: bool) -> Interval:
-        readers = self.draws.shape[1]
-        sums, weights = (np.bincount(self.whose, one, minlength=readers) for one in (values, weight))
-        value = sums.sum() if total else sums.sum() / max(weights.sum(), 1e-9)
-        drawn = self.draws @ sums
-        if not total:
-            drawn = drawn / np.maximum(self.draws @ weights, 1e-9)
-        low, high = np.percentile(drawn, (2.5, 97.5)) if len(drawn) else (0.0, 0.0)
-        return Interval(float(value), float(low), float(high))
+def _measured(
+    name: str, values: Doubles, requests: Sequence[Past], seed: int, unit: str = "", *, total: bool = False
+) -> Measured:
+    """The mean (or weighted total) of both columns, with intervals by reader; nan on either side counts for nothing."""
+    if not len(values):
+        return Measured(name, Interval(0.0, 0.0, 0.0), Interval(0.0, 0.0, 0.0), unit, Interval(0.0, 0.0, 0.0))
+    both = np.where(np.isfinite(values.sum(axis=1, keepdims=True)), values, np.nan)
+    if total:
+        both = both * np.array([one.weight for one in requests])[:, None]
+    columns = np.column_stack([both, both[:, 1] - both[:, 0]])
+    readers = np.array([one.reader_id for one in requests], np.int64)
+    drawn = bootstrap_all(columns, readers, np.random.default_rng(seed), rounds=RESAMPLES, total=total)
+    live, tried, difference = (Interval(*one) for one in drawn)
+    return Measured(name, live, tried, unit, difference)
 
 
 def _pairs(
