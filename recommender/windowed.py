@@ -13,12 +13,12 @@ from data.values import FloatArray
 from recommender import signals
 from recommender.compiled import compiled
 from recommender.mmr import Alike
-from recommender.packed import F32, F32_2, I64, Slots, Summed, array
+from recommender.packed import F32, F32_2, I64, Packed, Slots, Summed, array
 from recommender.profile import Profiles, liked
 from recommender.ranking import SCORE_STEP, Keys, Likeness
 from recommender.rules import Choices
 from recommender.snapshot import Snapshot, trust_in
-from recommender.window import NO_ROWS, Marks, Places, Taste, Window, add_texts, signal_rows
+from recommender.window import Marks, Places, Taste, Window, add_texts, signal_rows
 
 _MARKS = array(nb.boolean)
 NO_MARKS = np.zeros(0, np.uint8)
@@ -47,7 +47,7 @@ class Windowed:
 
     @property
     def likeness(self) -> "_WindowTexts":
-        return _WindowTexts(self.window, self.places)
+        return _WindowTexts(self.window, self.places, *self._texts[:2])
 
     def keys(self, rows: NDArray[np.intp]) -> Keys:
         places, window = self.places[rows], self.window
@@ -87,8 +87,8 @@ class Windowed:
         """Compare the texts of these, none of which was."""
         if not len(rows):
             return
-        profile, slots = self._profile
-        add_texts(self._S, rows, profile.cosines(slots[self.places[rows]]), self._taste.share)
+        slots = self._texts[1][self.places[rows]]
+        add_texts(self._S, rows, self._profile.cosines(slots), self._taste.share)
         self.compared[rows] = True
 
     @cached_property
@@ -102,10 +102,15 @@ class Windowed:
         return np.zeros(len(self), np.bool_)
 
     @cached_property
-    def _profile(self) -> tuple[Summed, Slots]:
-        """What the reader read as one, and where the window's articles are."""
-        packed, slots, reads = self.window.packed(self.profiles.rows)
-        return packed.summed(reads, self.profiles.weights), slots
+    def _texts(self) -> tuple[Packed, Slots, Slots]:
+        """The texts, where those of the window are, and those the reader read."""
+        return self.window.packed(self.profiles.rows)
+
+    @cached_property
+    def _profile(self) -> Summed:
+        """What the reader read as one."""
+        packed, _, reads = self._texts
+        return packed.summed(reads, self.profiles.weights)
 
     @cached_property
     def _taste(self) -> Taste:
@@ -146,13 +151,14 @@ class _WindowTexts(Likeness):
 
     window: Window
     places: Places
+    packed: Packed
+    slots: Slots  # of the window
 
     def among(self, rows: NDArray[np.intp]) -> Callable[[int], FloatArray]:
         return self.window.index.cosines_among(self.window.rows[self.places[rows]])
 
     def alike(self, rows: NDArray[np.intp]) -> Alike:
-        packed, slots, _ = self.window.packed(NO_ROWS)
-        return Alike(packed=packed, slots=slots[self.places[rows]])
+        return Alike(packed=self.packed, slots=self.slots[self.places[rows]])
 
 
 def _taste(snapshot: Snapshot, window: Window, profiles: Profiles, choices: Choices) -> Taste:
