@@ -59,7 +59,7 @@ class Append:
         good = [line for post in made for line in self._good(post, articles)]
         if good:
             readers = reader_ids(self.connection, self.database, {line.reader for line in good}, self.now)
-            self._write([self._row(line, readers, articles, number) for line in good], number)
+            self._write(self._rows(good, readers, articles, number), number)
         if not any(post.fresh for post in made):
             give_back(self.connection, "event")  # a number without events would make every process forget its readers
         return [post.result() for post in made]
@@ -82,21 +82,18 @@ class Append:
         at = instant(line.at_us).isoformat()
         return f"at: {at} is in the future (now {self.now.isoformat()}); check the device's clock"
 
-    def _row(self, line: EventLine, readers: dict[str, int], articles: dict[str, int], number: int) -> Row:
-        return (
-            line.id,
-            readers[line.reader],
-            articles[line.article],
-            line.kind,
-            line.at_us,
-            micros(self.now),
-            line.dwell_s,
-            line.served_id,
-            line.position,
-            line.surface,
-            line.delivery_id,
-            number,
-        )
+    def _rows(
+        self, lines: Sequence[EventLine], readers: dict[str, int], articles: dict[str, int], number: int
+    ) -> list[Row]:
+        """In the order of COLUMNS."""
+        now_us = micros(self.now)
+        return [
+            (
+                *(one.id, readers[one.reader], articles[one.article], one.kind, one.at_us, now_us, one.dwell_s),
+                *(one.served_id, one.position, one.surface, one.delivery_id, number),
+            )
+            for one in lines
+        ]
 
     def _write(self, rows: list[Row], number: int) -> None:
         """Insert or ignore; only where some were known already it is looked up which."""

@@ -34,7 +34,7 @@ class Events(Database):
 
     def append_events(self, posts: Sequence[Sequence[EventLine]], *, now: datetime) -> list[EventResult]:
         """`add_events` for several posts at once, in one transaction; a result for each."""
-        with self.transaction() as connection:
+        with self.transaction_of_known() as connection:
             return Append(self, connection, now).run(posts)
 
     def withdraw_event(self, key: str) -> None:
