@@ -11,7 +11,6 @@ from recommender import catch_up, rules
 from recommender.admission import Admission
 from recommender.index import ArticleIndex, Rows
 from recommender.mmr import Alike
-from recommender.packed import Packed
 from recommender.profile import Profiles
 from recommender.ranking import Candidates, Likeness, Options, Placement, Query, Result, rank, score
 from recommender.rules import Judge, Judged
@@ -158,7 +157,7 @@ class _Texts(Likeness):
         return self.index.cosines_among(self.rows[rows])
 
     def alike(self, rows: NDArray[np.intp]) -> Alike:
-        return Alike(packed=Packed.of(self.index.vectors(self.rows[rows])), slots=np.arange(len(rows)))
+        return Alike(packed=self.index.packed(self.rows[rows]), slots=np.arange(len(rows)))
 
 
 def _tier(window: Window, places: Places, profiles: Profiles, ask: Ask, language: str) -> NDArray[np.int8] | None:

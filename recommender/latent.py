@@ -1,14 +1,18 @@
 """The latent rows of an archive: half precision, in chunks that are mapped from files or grow at the end."""
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, misc, call-arg"
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from data.values import FloatArray
+from recommender.compiled import compiled
 from recommender.growing import Growing
+from recommender.postings.intrinsics import widened
 
 CHUNK = 1 << 16  # rows; every chunk but the last is full and never changes
 
@@ -43,14 +47,29 @@ class Latent:
 
     def take(self, rows: NDArray[np.intp]) -> FloatArray:
         """These rows, in this order (rows x width). Cost: about 0.4 microseconds a row."""
+        return np.asarray(self.halves(rows), np.float32)
+
+    def halves(self, rows: NDArray[np.intp]) -> Chunk:
+        """These rows as they are held."""
         if len(self.chunks) == 1:
-            return np.asarray(self.chunks[0][rows], np.float32)
-        made = np.empty((len(rows), self.width), np.float32)
+            return np.asarray(self.chunks[0])[rows]
+        made = np.empty((len(rows), self.width), np.float16)
         of = rows // CHUNK
         for number in np.unique(of):
             mine = of == number
             made[mine] = self.chunks[number][rows[mine] - number * CHUNK]
         return made
+
+    def dots(self, rows: NDArray[np.int64], direction: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Inner product of each of these rows with a direction (rows,), and which rows point anywhere (rows,).
+
+        Cost: 0.1 microseconds a row.
+        """
+        found, directed = np.zeros(len(rows), np.float32), np.zeros(len(rows), np.bool_)
+        for number, chunk in enumerate(self.chunks):
+            # As plain arrays of bits: what is mapped from a file has a type of its own.
+            _dots(np.asarray(chunk).view(np.uint16), rows, number * CHUNK, direction, found, directed)
+        return found, directed
 
     @classmethod
     def of(cls, width: int, chunks: Sequence[Any]) -> Self:
@@ -66,3 +85,21 @@ class Latent:
         room, view = room.extended(len(last), part)
         before = self.chunks if full else self.chunks[:-1]
         return replace(self, chunks=(*before, view), room=room), rest
+
+
+_BITS = nb.types.Array(nb.uint16, 2, "C", readonly=True)
+_ROWS, _DIRECTION = (nb.types.Array(kind, 1, "C", readonly=True) for kind in (nb.int64, nb.float32))
+
+
+@compiled(
+    nb.void(_BITS, _ROWS, nb.int64, _DIRECTION, nb.float32[::1], nb.boolean[::1]), fastmath={"reassoc", "contract"}
+)
+def _dots(bits, rows, first, direction, found, directed):
+    for at in range(len(rows)):
+        if rows[at] < first or rows[at] >= first + len(bits):
+            continue
+        row, total, any_bits = np.uint64(rows[at] - first), np.float32(0), np.uint16(0)
+        for place in range(len(direction)):
+            any_bits |= bits[row, place]
+            total += widened(bits[row, place]) * direction[place]
+        found[at], directed[at] = total, (any_bits & np.uint16(0x7FFF)) != 0

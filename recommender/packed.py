@@ -58,17 +58,18 @@ class Packed:
     def of(cls, vectors: Vectors) -> Self:
         """These texts, in slots 0, 1, ..."""
         words = vectors.words
-        starts = words.indptr.astype(np.int64)
-        latent = latent_of(vectors)
-        return cls(
-            starts[:-1],
-            starts[1:],
-            np.asarray(words.indices, np.int32),
-            np.asarray(words.data, np.float32),
-            latent,
-            np.any(latent & 0x7FFF, axis=1).astype(np.uint8),
-            words.shape[1],
-        )
+        halves = latent_of(vectors).view(np.float16)
+        return cls.laid(words.indptr.astype(np.int64), words.indices, words.data, halves, words.shape[1])
+
+    @classmethod
+    def laid(
+        cls, starts: IntArray, terms: NDArray[np.int32], weights: FloatArray, halves: NDArray[np.float16], width: int
+    ) -> Self:
+        """Texts one behind the other: `starts` (texts + 1,), and their latent rows (texts x r)."""
+        latent = np.ascontiguousarray(halves).view(np.uint16)
+        directed = np.any(latent & 0x7FFF, axis=1).astype(np.uint8)
+        terms, weights = np.asarray(terms, np.int32), np.asarray(weights, np.float32)
+        return cls(starts[:-1], starts[1:], terms, weights, latent, directed, width)
 
     def summed(self, reads: Slots, weights: FloatArray) -> "Summed":
         """The weighted sum of some slots, to compare others with. Cost: about 0.3 us a slot of a body."""

@@ -123,9 +123,9 @@ class _Search:
         """The articles about the same subject that may be shown, of the `count` nearest by words."""
         rows, words = self.index.near_row(self.row, count, minimum=SHARED[0])
         is_full = len(rows) == count
-        cosine = self.index.similarity_to(self.query, rows)
+        cosine, stems = self.index.compared(self.query, rows)
         retold = is_retold(self.index, self.row, rows, cosine, self.at_us)
-        stems = np.minimum(self.index.stems(rows), self.index.stems(np.array([self.row])))
+        stems = np.minimum(stems, self.query.words.nnz)
         about = ~retold & (cosine >= (self.options.floor or FLOOR)) & shares_words(words, stems)
         kept = np.flatnonzero(about & self._is_wanted(rows))
         kept = kept[self._judged(rows[kept])]

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from data.values import FloatArray
 from recommender.for_you import Ranked
 from recommender.index import ArticleIndex, Rows
-from recommender.packed import Packed
 from recommender.signals import HOUR_US, SIGNALS
 from recommender.snapshot import ReaderView, Snapshot
 from recommender.window import NEVER, NO_ROWS, Window
@@ -111,7 +110,7 @@ def nearest_reads(index: ArticleIndex, ranked: Ranked, rows: Sequence[int] | Row
     if ranked.window is not None:
         packed, _, slots = ranked.window.packed(both)
     else:
-        packed, slots = Packed.of(index.vectors(both)), np.arange(len(both))
+        packed, slots = index.packed(both), np.arange(len(both))
     cosine = packed.among(slots[: len(wanted)], slots[len(wanted) :])
     one, place = np.nonzero(cosine >= CLOSE)
     close = cosine[one, place]

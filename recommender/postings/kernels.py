@@ -312,14 +312,27 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
     return size, read, refined, scored
 
 
-@compiled(nb.float32[::1](I64, U16, F32, I64, F32))
-def score_rows(row_starts, gaps, weights, rows, dense):
-    """Inner product of some rows with a scattered query, as `search` scores them."""
-    made = np.empty(len(rows), np.float32)
+@compiled(nb.void(I64, U16, F32, I64, nb.int64, I32, F32, nb.float32[::1], nb.float32[::1], nb.int64[::1]))
+def score_rows(row_starts, gaps, weights, rows, first, terms, query, dense, found, counts):
+    """Inner product of a query with those of the rows that are in this segment, as `search` scores them, and how many
+    terms each has. The segment's rows are numbered from `first`; `dense` is all zero before and after."""
+    for at in range(len(terms)):
+        if terms[at] >= 0:
+            dense[terms[at]] = query[at]
+    last = first + len(row_starts) - 1
     for at in range(len(rows)):
-        start, end = row_starts[rows[at]], row_starts[rows[at] + 1]
-        made[at] = exact(gaps[start:end], weights[start:end], dense)
-    return made
+        if rows[at] < first or rows[at] >= last:
+            continue
+        if at + ROWS_AHEAD < len(rows) and first <= rows[at + ROWS_AHEAD] < last:
+            fetch_row(row_starts, gaps, weights, rows[at + ROWS_AHEAD] - first)
+        start, end = row_starts[rows[at] - first], row_starts[rows[at] - first + 1]
+        found[at] = exact(gaps[start:end], weights[start:end], dense)
+        counts[at] = 0
+        for place in range(start, end):
+            counts[at] += weights[place] > 0
+    for at in range(len(terms)):
+        if terms[at] >= 0:
+            dense[terms[at]] = 0.0
 
 
 _LOOK = nb.int64(

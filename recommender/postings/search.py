@@ -141,14 +141,24 @@ class Postings:
 
     def scores(self, columns: Columns, weights: Weights, rows: Rows) -> Weights:
         """Inner product of a sparse vector with each of these rows (rows,), dead ones included."""
-        made = np.zeros(len(rows), np.float32)
-        of = np.searchsorted(self.starts, rows, side="right") - 1
-        for place in np.unique(of):
-            segment, mine = self.segments[place], of == place
-            dense = _scatter(segment, segment.number(np.asarray(columns, np.int32)), weights)
-            inside = np.ascontiguousarray(rows[mine] - self.starts[place], np.int64)
-            made[mine] = kernels.score_rows(segment.row_starts, segment.gaps, segment.weights, inside, dense)
-        return made
+        return self.compared(columns, weights, rows)[0]
+
+    def compared(self, columns: Columns, weights: Weights, rows: Rows) -> tuple[Weights, Rows]:
+        """`scores`, and how many terms each row has. Cost: the terms of the rows."""
+        made, counts = np.zeros(len(rows), np.float32), np.zeros(len(rows), np.int64)
+        columns, weights = np.ascontiguousarray(columns, np.int32), np.ascontiguousarray(weights, np.float32)
+        rows = np.ascontiguousarray(rows, np.int64)
+        if not len(rows):
+            return made, counts
+        least, most = int(rows.min()), int(rows.max())
+        for place, segment in enumerate(self.segments):
+            first = self._starts[place]
+            if first <= most and least < self._starts[place + 1]:
+                kernels.score_rows(
+                    segment.row_starts, segment.gaps, segment.weights, rows, first, segment.number(columns), weights,
+                    _scratch.fit(len(segment.terms)), made, counts,
+                )  # fmt: skip
+        return made, counts
 
     def _place(self, row: int) -> tuple[int, int]:
         """Which segment, and the row within it."""
