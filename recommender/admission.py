@@ -106,6 +106,8 @@ class Admission:
 
     def _leave_out(self, rows: Rows, mark: int) -> None:
         """These very articles, and their stories under the mark."""
+        if not len(rows):
+            return
         self.out[self.window.places_of(rows)] = 1
         stories = self.window.index.columns.story_id[rows]
         self.story[self.window.stories.find(stories[stories != 0])] |= mark

@@ -255,3 +255,21 @@ def _among(few, many, starts, ends, terms, weights, latent, directed, rows, tabl
         for lane in range(count):
             forget(few[first + lane], lane, starts, ends, terms, rows)
     return found
+
+
+@compiled(nb.types.Tuple((nb.int64[::1], nb.float32[::1], nb.int64[::1]))(F32_2, nb.float32))
+def close_ones(cosine, bar):
+    """Row by row the columns that reach the bar, nearest first, of equal ones the first; their cosines; and where each
+    row's begin (rows + 1,)."""
+    place, close = np.empty(cosine.size, np.int64), np.empty(cosine.size, np.float32)
+    starts, filled = np.zeros(len(cosine) + 1, np.int64), 0
+    for row in range(len(cosine)):
+        start = filled
+        for column in range(cosine.shape[1]):
+            if cosine[row, column] >= bar:
+                place[filled], close[filled] = column, cosine[row, column]
+                filled += 1
+        order = np.argsort(-close[start:filled], kind="mergesort")
+        place[start:filled], close[start:filled] = place[start:filled][order], close[start:filled][order]
+        starts[row + 1] = filled
+    return place[:filled].copy(), close[:filled].copy(), starts

@@ -69,6 +69,10 @@ class Candidates:
         """The scores under these weights; those that cannot be among the best `size` may be told too low."""
         return np.asarray(self.S @ weights + adjust, np.float32)
 
+    def leaders(self) -> NDArray[np.intp] | None:
+        """None: the best may be anywhere."""
+        return None
+
     def keys(self, rows: NDArray[np.intp]) -> "Keys":
         """What of these candidates places them beside the score."""
         return Keys(self.id[rows], self.published_at_us[rows], self.source_id[rows], self.story_id[rows])
@@ -95,6 +99,7 @@ class Rankable(Protocol):
     def tier(self) -> NDArray[np.int8] | None: ...
     def __len__(self) -> int: ...
     def scores(self, weights: FloatArray, adjust: FloatArray, size: int, /) -> FloatArray: ...
+    def leaders(self) -> NDArray[np.intp] | None: ...
     def keys(self, rows: NDArray[np.intp], /) -> Keys: ...
 
 
@@ -227,10 +232,13 @@ _WHY = {PIN: "pin", MUST_SHOW: "must_show"}
 
 def _best(candidates: Rankable, total: FloatArray, size: int) -> NDArray[np.intp]:
     """The first `size` candidates in the order of scores; the others are looked at once and not sorted."""
-    count, tier = len(total), candidates.tier
-    rows = np.arange(count)
-    if size < count:
-        rows = _above(total, rows, size) if tier is None else _above_by_tier(total, tier, size)
+    tier, rows = candidates.tier, candidates.leaders()
+    if rows is not None and size <= len(rows):
+        rows = _above(total, rows, size)
+    else:
+        rows = np.arange(len(total))
+        if size < len(total):
+            rows = _above(total, rows, size) if tier is None else _above_by_tier(total, tier, size)
     keys = candidates.keys(rows)
     order = by_score(total[rows], keys.published_at_us, keys.id, None if tier is None else tier[rows])
     return rows[order[:size]]
@@ -238,6 +246,9 @@ def _best(candidates: Rankable, total: FloatArray, size: int) -> NDArray[np.intp
 
 def _above_by_tier(total: FloatArray, tier: NDArray[np.int8], size: int) -> NDArray[np.intp]:
     """The same, where all of a smaller tier come first."""
+    first = np.flatnonzero(tier == 0)
+    if len(first) >= size:  # nearly always
+        return _above(total, first, size)
     found, left = [], size
     for one in np.flatnonzero(np.bincount(tier)).tolist():
         here = np.flatnonzero(tier == one)

@@ -1,9 +1,11 @@
 """Why an article is on a list, or is not: a sentence, the numbers that add up, and what stood in the way."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import log2
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from data.values import FloatArray
 from recommender.for_you import Ranked
 from recommender.index import ArticleIndex, Rows
+from recommender.packed import close_ones
 from recommender.signals import HOUR_US, SIGNALS
 from recommender.snapshot import ReaderView, Snapshot
 from recommender.window import NEVER, NO_ROWS, Window
@@ -87,8 +90,7 @@ class Explanation:
     rules: tuple[RuleSeen, ...] = field(default=())
 
 
-@dataclass(frozen=True)
-class Near:
+class Near(NamedTuple):
     """How close one candidate is to the reader's reads, nearest first."""
 
     rows: np.ndarray  # of the index
@@ -112,12 +114,9 @@ def nearest_reads(index: ArticleIndex, ranked: Ranked, rows: Sequence[int] | Row
     else:
         packed, slots = index.packed(both), np.arange(len(both))
     cosine = packed.among(slots[: len(wanted)], slots[len(wanted) :])
-    one, place = np.nonzero(cosine >= CLOSE)
-    close = cosine[one, place]
-    order = np.lexsort((-close, one))
-    ends = np.cumsum(np.bincount(one, minlength=len(wanted))).tolist()
-    found, close = read[place[order]], close[order]
-    return [Near(found[start:end], close[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+    place, close, ends = close_ones(cosine, CLOSE)
+    found = read[place]
+    return [Near(found[start:end], close[start:end]) for start, end in itertools.pairwise(ends.tolist())]
 
 
 def shared_terms(index: ArticleIndex, one: int, other: int) -> tuple[str, ...]:
@@ -128,8 +127,7 @@ def shared_terms(index: ArticleIndex, one: int, other: int) -> tuple[str, ...]:
     return tuple(index.epoch.terms(product.indices[heaviest].tolist()))
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """What a sentence may be made of, for one candidate."""
 
     near: Near

@@ -21,7 +21,7 @@ from recommender.snapshot import Snapshot, trust_in
 from recommender.window import Marks, Places, Taste, Window, add_texts, signal_rows
 
 _MARKS = array(nb.boolean)
-NO_MARKS = np.zeros(0, np.uint8)
+NO_MARKS, NO_TIER = np.zeros(0, np.uint8), np.zeros(0, np.int8)
 BOUNDED = 1_000  # candidates from which on it pays to bound scores before texts are compared
 
 
@@ -71,17 +71,22 @@ class Windowed:
 
     def scores(self, weights: FloatArray, adjust: FloatArray, size: int) -> FloatArray:
         """The scores; of those that cannot be among the best `size` without what texts add."""
-        first = np.arange(len(self)) if self.tier is None else np.flatnonzero(self.tier == 0)
         most = float(weights[0]) * self._taste.share  # that texts can add
+        based: FloatArray
+        first, based = _based(self._S, weights, adjust, NO_TIER if self.tier is None else self.tier)
         if most <= 0 or len(first) < max(BOUNDED, 4 * size):
             return np.asarray(self.S @ weights + adjust, np.float32)
-        total = np.asarray(self._S @ weights + adjust, np.float32)
-        self._compare(_untold(total, first, self.compared, _bar(total[first], 2 * size)))
-        _retold(total, self._S, weights, adjust, first, self.compared)
-        bar = _bar(total[first[self.compared[first]]], size) - 2 * SCORE_STEP
-        self._compare(_untold(total, first, self.compared, bar - most))
-        _retold(total, self._S, weights, adjust, first, self.compared)
-        return total
+        self._compare(_untold(based, first, self.compared, _bar(based[first], 2 * size)))
+        told = _retold(based, self._S, weights, adjust, first, self.compared)
+        bar = _bar(told, size) - 2 * SCORE_STEP
+        self._compare(_untold(based, first, self.compared, bar - most))
+        _retold(based, self._S, weights, adjust, first, self.compared)
+        return based
+
+    def leaders(self) -> NDArray[np.intp] | None:
+        """After `scores`: candidates of the first tier among which the best are; None: they may be anywhere."""
+        found = np.flatnonzero(self.compared)
+        return None if len(found) == len(self) else found
 
     def _compare(self, rows: NDArray[np.intp]) -> None:
         """Compare the texts of these, none of which was."""
@@ -122,6 +127,20 @@ def _bar(values: FloatArray, count: int) -> float:
     return float(np.partition(values, len(values) - count)[len(values) - count])
 
 
+@compiled(nb.types.Tuple((nb.int64[::1], nb.float32[::1]))(F32_2, F32, F32, array(nb.int8)))
+def _based(S, weights, adjust, tier):
+    """The candidates of the first tier, and the scores of all (n,) as far as they are known."""
+    total, first, count = np.empty(len(S), np.float32), np.empty(len(S), np.int64), 0
+    for one in range(len(S)):
+        score = np.float32(0)
+        for signal in range(8):
+            score += S[one, signal] * weights[signal]
+        total[one] = score + adjust[one]
+        first[count] = one
+        count += len(tier) == 0 or tier[one] == 0
+    return first[:count].copy(), total
+
+
 @compiled(nb.int64[::1](F32, I64, _MARKS, nb.float64))
 def _untold(total, first, compared, bar):
     """Those of `first` that reach the bar and were not compared."""
@@ -133,16 +152,19 @@ def _untold(total, first, compared, bar):
     return found[:count].copy()
 
 
-@compiled(nb.void(nb.float32[::1], F32_2, F32, F32, I64, _MARKS))
+@compiled(nb.float32[::1](nb.float32[::1], F32_2, F32, F32, I64, _MARKS))
 def _retold(total, S, weights, adjust, first, compared):
-    """Sum up again those of `first` that were compared."""
+    """Sum up again those of `first` that were compared; their scores."""
+    told, count = np.empty(len(first), np.float32), 0
     for place in range(len(first)):
         one = first[place]
         if compared[one]:
             score = np.float32(0)
             for signal in range(len(weights)):
                 score += S[one, signal] * weights[signal]
-            total[one] = score + adjust[one]
+            told[count] = total[one] = score + adjust[one]
+            count += 1
+    return told[:count].copy()
 
 
 @dataclass(frozen=True)

@@ -236,7 +236,7 @@ def where_in(column: Any, values: Iterable[Any]) -> Any:
     return column.in_(list(values))
 
 
-# Events land on pages all over three indexes: 64 MB of them at hand for the connection that appends (16 for others), and
+# Events land on pages all over three indexes. 64 MB of them at hand for the connection that appends (16 else), and
 # a log of 64 MB before they are written back, take half off an event's cost (docs/decisions/group-commit.md).
 _APPEND_KB = 65_536
 _ROOM = ("cache_size=-16384", "wal_autocheckpoint=16000")

@@ -106,6 +106,14 @@ class Postings:
         step: float = 0.0, ties: Rows | None = None, numbers: Rows | None = None,
     ) -> Found:  # fmt: skip
         """The k rows most similar to one row, itself left out; as `search`."""
+        if len(self.segments) == 1 and not len(excluded) and 0 <= row < len(self) and k > 0:
+            heap = _Heap(min(k, len(self)))  # nearly always: what follows for any number of segments, without a loop
+            heap.offer(
+                self.segments[0], NO_TERMS, NO_WEIGHTS, row,
+                NOBODY if allowed is None and self.alive is None else self._allowed(allowed, NONE), minimum, step,
+                NONE if ties is None else ties, NONE if numbers is None else numbers, 0, True,
+            )  # fmt: skip
+            return Found(heap.rows[: heap.size], heap.scores[: heap.size])
         place, inside = self._place(row)
         out = np.array(excluded, np.int64)
         numbers_of = (NO_TERMS, NO_WEIGHTS) if len(self.segments) == 1 else self.segments[place].row(inside)
