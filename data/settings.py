@@ -70,6 +70,10 @@ class Settings(BaseSettings):
     served_days: float = Field(
         90.0, ge=1, le=3650, description="How long the log of served lists is kept; learning reads it"
     )
+    learn_every_h: float = Field(
+        0.0, ge=0, le=168, description="The scheduler learns weights so often and leaves them as a draft; 0: never"
+    )
+    learn_days: int = Field(28, ge=1, le=366, description="Of how many days of lists it learns")
     dask: str | None = Field(None, description="Dask scheduler address for ranking many readers")
 
     @field_validator("index_dir", mode="before")

@@ -30,6 +30,7 @@ from scheduler.broadcast import Broadcaster, Post
 from scheduler.delivery import Deliverer
 from scheduler.desk_alerts import broadcast_due, plan_alert
 from scheduler.jobs import Job, jobs
+from scheduler.learning import Stopped, learn_apart
 from scheduler.message import Composer
 from scheduler.planning import Planner
 from scheduler.policy_replay import replay_command
@@ -186,6 +187,22 @@ class Runner:
         gone = self.planner.store.forget_served(self.clock.now() - timedelta(days=self.settings.served_days))
         if gone:
             log.info("%d pages served more than %g days ago are forgotten", gone, self.settings.served_days)
+
+    def learn(self) -> None:
+        """Have weights learned from what readers opened, once in so many hours; they wait as a draft for the desk."""
+        every_h = self.settings.learn_every_h
+        if self.fence is None or not every_h:
+            return
+        tick_at, fence = tick_of(self.clock.now(), every_h * 3_600), self.fence
+        if not self.ticks.begin("learn", tick_at, now=self.clock.now(), fence=fence):
+            return
+        try:
+            log.info("%s", learn_apart(self.settings, self._must_stop))
+        except Stopped as error:
+            log.info("%s", error)
+            self.ticks.give_up("learn", tick_at, fence=fence)
+            return
+        self.ticks.end("learn", tick_at, now=self.clock.now(), fence=fence)
 
     def _do(self, command: CommandRow) -> str:
         """Carry out one command; InvalidInput lists those there are."""

@@ -116,7 +116,7 @@ def test_people_pause_resume_and_cancel(newsroom: "Newsroom") -> None:
 
 def test_only_ticks_live_in_the_scheduler() -> None:
     class Idle:
-        lead = obey = plan = deliver = recover = reach = judge = forget = staticmethod(lambda: None)
+        lead = obey = plan = deliver = recover = reach = judge = forget = learn = staticmethod(lambda: None)
 
     made = jobs(Idle(), load_settings(tick_s=30), lease_s=15)
     assert [(job.name, job.every_s) for job in made] == [
@@ -128,6 +128,7 @@ def test_only_ticks_live_in_the_scheduler() -> None:
         ("reach", 60.0),
         ("judge", 900.0),
         ("forget", 3600.0),
+        ("learn", 600.0),
     ]
 
 
