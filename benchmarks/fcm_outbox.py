@@ -28,6 +28,7 @@ def fill(store: Store, count: int, *, campaign: str = "morning") -> None:
     for start in range(0, count, BATCH):
         devices = store.devices_of(readers[start : start + BATCH])
         outbox.add(plan, [_delivery(campaign, one, articles, now) for one in devices], now=now)
+    outbox.finish_plan(plan, funnel={"SEND": count})
 
 
 def _delivery(campaign: str, device: Any, articles: list[int], now: Any) -> NewDelivery:

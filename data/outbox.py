@@ -28,6 +28,7 @@ DELIVERIES, EVENTS, PLANS = table(Delivery), table(DeliveryEvent), table(Plan)
 CAMPAIGNS, STORIES, ARTICLES = table(Campaign), table(Story), table(Article)
 DAY = timedelta(hours=24)
 QUARTER_US = 900_000_000
+MANY = 1_000  # deliveries of one plan after which PostgreSQL is told to look at the table again
 SHOWN_AS = {
     "held": "held",
     "ready": "planned",
@@ -118,6 +119,8 @@ class Outbox:
             require_fence(connection, fence)
             change = update(PLANS).where(PLANS.c.id == plan_id)
             connection.execute(change.values(funnel=funnel, examples=list(examples)))
+            if self.store.is_postgres and funnel.get("SEND", 0) >= MANY:
+                connection.exec_driver_sql("analyze delivery")  # else claims go by what it was before the plan
 
     def plan(self, plan_id: int) -> PlanRow:
         """One plan; NotFound if there is none of that number."""

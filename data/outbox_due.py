@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ARRAY, BigInteger, Connection, String, and_, any_, bindparam, cast, func, or_, select
+from sqlalchemy import ARRAY, BigInteger, Connection, String, and_, any_, bindparam, cast, func, or_, select, true
 
 from data import ledger
 from data.alerts import EDITORIAL, GROUP, HANDED_OVER, Due
@@ -312,30 +312,37 @@ class _Queries:
 
     def _others(self) -> Any:
         """Other alerts handed over to the same reader: those of the last day, and those of the same story."""
+        other, is_theirs = self._of_reader()
         joined = (
             DELIVERIES.join(_ours, _ours.c.id == _D.article_id)
-            .join(_other, _other.c.reader_id == _D.reader_id)
-            .join(_theirs, _theirs.c.id == _other.c.article_id)
-            .join(_why, _why.c.id == _other.c.campaign_id)
+            .join(other, is_theirs)
+            .join(_theirs, _theirs.c.id == other.c.article_id)
+            .join(_why, _why.c.id == other.c.campaign_id)
         )
         story = func.coalesce(_theirs.c.story_id, -_theirs.c.id)
         columns = (
             _D.id,
             story.label("story"),
-            (_other.c.update_no >= _D.update_no).label("again"),
-            func.min(_other.c.sent_at).label("sent_at"),
+            (other.c.update_no >= _D.update_no).label("again"),
+            func.min(other.c.sent_at).label("sent_at"),
             _why.c.kind,
         )
-        recent = _other.c.sent_at > bindparam("since", type_=UtcTime)
+        recent = other.c.sent_at > bindparam("since", type_=UtcTime)
         wanted = (
             self._in(_D.id),
-            _other.c.state.in_(HANDED_OVER),
+            other.c.state.in_(HANDED_OVER),
             _why.c.kind != "test",
             or_(recent, story == func.coalesce(_ours.c.story_id, -_ours.c.id)),
-            ~and_(_other.c.campaign_id == _D.campaign_id, _other.c.slot == _D.slot),
+            ~and_(other.c.campaign_id == _D.campaign_id, other.c.slot == _D.slot),
         )
         found = select(*columns).select_from(joined).where(*wanted)
-        return found.group_by(_D.id, _other.c.campaign_id, _other.c.slot, "story", "again", _why.c.kind)
+        return found.group_by(_D.id, other.c.campaign_id, other.c.slot, "story", "again", _why.c.kind)
+
+    def _of_reader(self) -> tuple[Any, Any]:
+        """The deliveries of the same reader, and what joins them: on PostgreSQL fenced in, as in `ledger`."""
+        if not self.is_postgres:
+            return _other, _other.c.reader_id == _D.reader_id
+        return select(_other).where(_other.c.reader_id == _D.reader_id).offset(0).lateral("theirs_too"), true()
 
 
 @lru_cache(maxsize=2)
