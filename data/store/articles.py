@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select, update
+from msgspec import json
+from sqlalchemy import Row, func, select, update
 
-from data.clock import micros
+from data.clock import instant, micros
 from data.errors import NotFound
 from data.models import Article, ArticleName, Source
 from data.store.database import Database, bump, chunks, table
@@ -53,27 +54,26 @@ class Articles(Database):
     def article_ids(self, keys: Iterable[str]) -> dict[str, int]:
         """Our number of each key that is known, under any name the article came by."""
         found: dict[str, int] = {}
-        with self.reading() as connection:
-            for part in chunks([f"key:{key}" for key in keys]):
-                rows = connection.execute(select(NAMES.c.name, NAMES.c.article_id).where(NAMES.c.name.in_(part)))
-                found.update((row.name.removeprefix("key:"), row.article_id) for row in rows)
+        for part in chunks([f"key:{key}" for key in keys]):
+            rows = self.ask(f"select name, article_id from article_name where name {self.one_of}", (self.many(part),))  # noqa: S608
+            found.update((name.removeprefix("key:"), number) for name, number in rows)
         return found
 
     def article(self, key: str) -> ArticleRow:
         """One article by any of its keys; NotFound if nobody knows it."""
-        found = self.articles(self.article_ids([key]).values())
+        named = "article_name n join article a on a.id = n.article_id"
+        found = self.ask(_ARTICLE.format(named, "n.name = ?"), (f"key:{key}",))
         if not found:
             raise NotFound(f"no article {key!r}; check the id, or put the article first")
-        return found[0]
+        return _article(found[0])
 
     def articles(self, ids: Iterable[int]) -> list[ArticleRow]:
-        """Articles in the order asked; unknown ids are left out."""
+        """Articles in the order asked; unknown ids are left out. Cost: some 10 microseconds each."""
         wanted = [int(one) for one in ids]
         found: dict[int, ArticleRow] = {}
-        with self.reading() as connection:
-            for part in chunks(wanted):
-                query = _with_source().where(ARTICLES.c.id.in_(part))
-                found.update((row.id, article_row(row)) for row in connection.execute(query))
+        for part in chunks(wanted):
+            rows = self.ask(_ARTICLE.format("article a", f"a.id {self.one_of}"), (self.many(part),))
+            found.update((row[0], _article(row)) for row in rows)
         return [found[one] for one in wanted if one in found]
 
     def article_texts(
@@ -117,39 +117,23 @@ class Articles(Database):
             return {row.id: SourceRow(row.id, row.key, row.name, row.icon_url, row.trust) for row in rows}
 
 
-def _with_source() -> Select[Any]:
-    columns = (SOURCES.c.key, SOURCES.c.name, SOURCES.c.icon_url, SOURCES.c.trust)
-    labelled = [column.label(f"source_{column.name}") for column in columns]
-    return select(ARTICLES, *labelled).outerjoin(SOURCES, ARTICLES.c.source_id == SOURCES.c.id)
+# In the order of ArticleRow, the source in one place.
+_ARTICLE = """select a.id, a.key, a.url, a.title, a.summary, a.body, s.id, s.key, s.name, s.icon_url, s.trust, a.author,
+    a.category, a.topics, a.places, a.language, a.image_url, a.published_at, a.updated_at, a.news_value, a.lifetime,
+    a.embargo_until, a.retracted_at, a.story_id, a.rev
+    from {} left join source s on s.id = a.source_id where {}"""
 
 
-def article_row(row: Row[Any]) -> ArticleRow:
-    """A joined row as a value."""
-    source = None
-    if row.source_id is not None:
-        source = SourceRow(row.source_id, row.source_key, row.source_name, row.source_icon_url, row.source_trust)
+def _article(row: Sequence[Any]) -> ArticleRow:
+    """A row as the driver makes it: by names it would take several times as long."""
+    source = None if row[6] is None else SourceRow(*row[6:11])
+    topics, places = (tuple(json.decode(one) if isinstance(one, str) else one) for one in row[13:15])
+    updated_at, embargo_until, retracted_at = (
+        None if one is None else instant(one) for one in (row[18], row[21], row[22])
+    )
     return ArticleRow(
-        id=row.id,
-        key=row.key,
-        url=row.url,
-        title=row.title,
-        summary=row.summary,
-        body=row.body,
-        source=source,
-        author=row.author,
-        category=row.category,
-        topics=tuple(row.topics),
-        places=tuple(row.places),
-        language=row.language,
-        image_url=row.image_url,
-        published_at=row.published_at,
-        updated_at=row.updated_at,
-        news_value=row.news_value,
-        lifetime=row.lifetime,
-        embargo_until=row.embargo_until,
-        retracted_at=row.retracted_at,
-        story_id=row.story_id,
-        rev=row.rev,
+        *(*row[:6], source, *row[11:13], topics, places, *row[15:17], instant(row[17]), updated_at),
+        *(*row[19:21], embargo_until, retracted_at, *row[23:]),
     )
 
 

@@ -124,12 +124,20 @@ class Database:
         self, connection: Connection, table_name: str, key: str, value: str, keys: Sequence[str]
     ) -> Iterable[tuple[str, int]]:
         """(key, value) of the rows whose key is one of `keys`: one prepared statement for any number of keys."""
-        those: tuple[str, Any] = ("in (select value from json_each(?))", msgspec.json.encode(list(keys)).decode())
+        query = f"select {key}, {value} from {table_name} where {key} {self.one_of}"  # noqa: S608  names of ours
         if self.is_postgres:
-            those = ("= any(%s::text[])", list(keys))
-        query = f"select {key}, {value} from {table_name} where {key} {those[0]}"  # noqa: S608  names of ours
-        found: Any = connection.exec_driver_sql(query, (those[1],)).cursor  # rows of SQLAlchemy's cost as much again
-        return list(found.fetchall())
+            query = query.replace("?", "%s")
+        found: Any = connection.exec_driver_sql(query, (self.many(keys),)).cursor
+        return list(found.fetchall())  # rows of SQLAlchemy's cost as much again
+
+    @property
+    def one_of(self) -> str:
+        """The condition that a column is one of the values of one `?`: one prepared statement for any number."""
+        return "= any(?)" if self.is_postgres else "in (select value from json_each(?))"
+
+    def many(self, values: Sequence[int] | Sequence[str]) -> Any:
+        """The value of the `?` of `one_of`."""
+        return list(values) if self.is_postgres else msgspec.json.encode(list(values)).decode()
 
     def ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows of one query with `?` places, by the driver alone: a tenth of the cost of `reading()`.
