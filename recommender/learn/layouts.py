@@ -14,6 +14,7 @@ from data.values import FloatArray
 from recommender.learn.linear import out_of_fold
 from recommender.learn.study import Study
 from recommender.replay import ebnerd, mind
+from recommender.replay.alike import with_alike
 from recommender.replay.causal import Clock, Features
 from recommender.replay.causal import replay as causal_pass
 from recommender.replay.log import HOUR_US, Log
@@ -37,8 +38,9 @@ def ebnerd_study(folder: Path, delay_us: int) -> Study:
     """Trained on `train`, tested on `validation`. The tested days know the training days as their past."""
     before, both = ebnerd.load(folder, ["train"], ["train"]), ebnerd.load(folder)
     first, clock = len(before), serial_clock(before)
-    known = with_relative(causal_pass(before, delay_us, clock), before.slates.start)
-    asked = causal_pass(both, delay_us, clock, first)
+    known = with_alike(causal_pass(before, delay_us, clock), before, delay_us)
+    known = with_relative(known, before.slates.start)
+    asked = with_alike(causal_pass(both, delay_us, clock, first), both, delay_us, first)
     asked = with_relative(asked, both.slates.start[first:] - both.slates.start[first])
     return Study.of((known, before.slates), (asked, both.slates), first)
 

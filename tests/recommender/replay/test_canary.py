@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from recommender.replay.alike import with_alike
 from recommender.replay.causal import DELAYS_US
 from recommender.replay.causal import replay as causal_pass
 from recommender.replay.log import HOUR_US, Log
@@ -92,6 +93,17 @@ def test_no_feature_of_texts_knows_what_comes(log: Log) -> None:
 def test_no_surprise_knows_what_comes(log: Log) -> None:
     score = np.random.default_rng(1).random(len(log.slates.item)).astype(np.float32)
     assert leaks(lambda some: surprise_features(some, score, 0), log, altered, range(0, len(log), 7)) == []
+
+
+def test_no_opening_by_those_alike_is_known_before_it_happens(log: Log) -> None:
+    first = len(log) // 2
+    shown = log.slates.start[first]
+
+    def alike(some: Log) -> Any:
+        features = with_alike(causal_pass(some, 0, from_slate=first), some, 0, first)
+        return np.concatenate([np.zeros((shown, features.X.shape[1]), np.float32), features.X])
+
+    assert leaks(alike, log, altered, range(first, len(log), 7)) == []
 
 
 def test_a_planted_leak_of_one_minute_is_caught(log: Log) -> None:
