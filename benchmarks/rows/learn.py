@@ -3,13 +3,14 @@
 import argparse
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.report import Report
-from recommender.learn.study import Study
+from recommender.learn.study import DAY_US, Study
 from recommender.learn.trees import Growth, Trees, grow
 from recommender.replay.causal import DELAYS_US
 from recommender.replay.judged import judged
@@ -18,6 +19,7 @@ DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 GROWTH = Growth(trees=550, step=0.08, ridge=30.0, feature_share=0.25, slate_share=0.5)
 FEATURES, ROWS = 204, 1_000_000
 NONE = np.zeros(0, np.int64)
+SEEDS = (0, 1, 2)
 FACTS = {
     "trees": GROWTH.trees,
     "depth": GROWTH.depth,
@@ -110,7 +112,24 @@ def _ebnerd() -> Report:
             few = fit_weighted(alone, held, Shaping(step=0.3, most=20))
             chosen = alone.only(np.array([alone.features.names.index(name) for name in few.shapes.names]))
             lines.append(_line(chosen, delay, "20 weights", few.predict(chosen.features.X)))
+            lines += _again_each_day(study, delay)
     return Figures("learn_ebnerd", "EB-NeRD, tested on the validation part", FACTS, lines)
+
+
+def _again_each_day(study: Study, delay: str) -> Iterator[dict[str, object]]:
+    """Trees of three seeds, grown again for each day of the test of what is `delay` old when the day begins."""
+    day = study.at // DAY_US
+    scores = np.zeros((len(SEEDS), len(study.clicked)), np.float32)
+    for one in np.unique(day[study.trained :]):
+        first, end = max(int(np.searchsorted(day, one)), study.trained), int(np.searchsorted(day, one, "right"))
+        known = int(np.searchsorted(study.at, int(study.at[first]) - DELAYS_US[delay]))
+        part = study.features.X[: study.items(known)], study.clicked[: study.items(known)], study.start[: known + 1]
+        asked = slice(study.items(first), study.items(end))
+        for place, seed in enumerate(SEEDS):
+            trees = grow(*part, NONE, replace(GROWTH, seed=seed))
+            scores[place, asked] = trees.predict(study.features.X[asked])
+    yield _line(study, delay, "trees, grown again each day", scores[0])
+    yield _line(study, delay, "three seeds of them, added", scores.sum(0))
 
 
 def _mind() -> Report:

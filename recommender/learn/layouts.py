@@ -1,35 +1,28 @@
 """Studies of the two public layouts: which passes make the features, and what is trained and tested."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from sklearn.utils.extmath import randomized_svd
 
 from data.errors import NotFound
 from data.values import FloatArray
 from recommender.learn.linear import out_of_fold
+from recommender.learn.of_texts import text_columns
 from recommender.learn.study import Study
 from recommender.replay import ebnerd, mind
 from recommender.replay.alike import with_alike
 from recommender.replay.causal import Clock, Features
 from recommender.replay.causal import replay as causal_pass
 from recommender.replay.log import HOUR_US, Log
-from recommender.replay.past import past_of
 from recommender.replay.relative import with_relative
 from recommender.replay.surprise import SURPRISE_NAMES, surprise_features
-from recommender.replay.texts import CLOSE_NAMES, WORD_NAMES, Words, close_features, word_features
-from recommender.vectors import Document, Epoch
 
-TASTE_RANK = 300
-CATEGORY, SUBCATEGORY = 0.3, 0.5  # of the length of a text, as words of it
-LIKINGS = ("category_liking", "subcategory_liking")
+OF_GROUPS = ("category_liking", "subcategory_liking", "category_lift", "subcategory_lift")
 COUNTED = (
     "lift_48h", "lift_12h", "lift_1h", "click_rate_4h", "click_rate_0.3h", "quality_slow", "quality_fast", "coread",
-    "coread_top", "category_lift", "subcategory_lift", "shown_before", "trend_reads", "hours_since_click",
+    "coread_top", "shown_before", "trend_reads", "hours_since_click",
     "hours_since_shown", "shown_1h", "prominence_12h",
 )  # fmt: skip
 
@@ -72,8 +65,8 @@ def mind_study(folder: Path, delay_us: int) -> MindStudies:
     first = len(mind.load([training], _find(folder, "news"))[0])
     counted = causal_pass(log, delay_us)
     names, X = text_columns(log, news, first, delay_us)
-    likings = np.stack([counted.column(name) for name in LIKINGS], 1)
-    texts = _study(log, (*names, *LIKINGS), np.concatenate([X, likings], 1), first)
+    of_groups = np.stack([counted.column(name) for name in OF_GROUPS], 1)
+    texts = _study(log, (*names, *OF_GROUPS), np.concatenate([X, of_groups], 1), first)
     promise = out_of_fold(texts)
     beyond = surprise_features(log, promise, delay_us)
     more = np.stack([counted.column(name) for name in COUNTED], 1)
@@ -82,73 +75,6 @@ def mind_study(folder: Path, delay_us: int) -> MindStudies:
         first,
     )  # fmt: skip
     return MindStudies(everything, texts, log.mapped)
-
-
-def text_columns(log: Log, news: mind.News, trained: int, delay_us: int) -> tuple[tuple[str, ...], FloatArray]:
-    """Names and features of texts: closeness in words, meaning and taste; appeal and taste of words and categories.
-
-    Word weights, meaning and taste come from articles and readers known before the tested part; what words are worth is
-    learned online, for each candidate from other articles alone.
-    """
-    known, past = _known(log, trained), past_of(log)
-    documents = [Document(*pair, language="en") for pair in zip(news.title, news.abstract, strict=True)]
-    epoch = Epoch.fit([one for one, is_known in zip(documents, known, strict=True) if is_known])
-    vectors = epoch.encode(documents, with_pieces=False)
-    words = Words.of(vectors.words)
-    spaces = {"words": None, "meaning": vectors.dense, "taste": taste_space(log, vectors.words, trained)}
-    names, columns = list[str](), list[FloatArray]()
-    for space, dense in spaces.items():
-        names += [f"{space}_{name}" for name in CLOSE_NAMES]
-        columns.append(close_features(log, dense, words if dense is None else None, past))
-    labelled = Words.of(_with_labels(vectors.words, news))
-    for kind, some in (("", words), ("labelled_", labelled)):
-        names += [f"{kind}{name}" for name in WORD_NAMES]
-        columns.append(word_features(log, some, delay_us, unseen=True, past=past))
-    return tuple(names), np.concatenate(columns, 1)
-
-
-def taste_space(log: Log, words: sparse.csr_matrix, trained: int) -> FloatArray:
-    """Directions in which readers differ (articles x TASTE_RANK), rows of length 1.
-
-    A decomposition of readers by words: a reader is the sum of what was read before the tested part.
-    """
-    until = log.slates.at[trained] if trained < len(log) else 2**62
-    rows = log.reads.at < until
-    ones = np.ones(int(rows.sum()), np.float32)
-    shape = (len(log.readers), len(log.ids))
-    readers = _unit_rows(sparse.csr_matrix((ones, (log.reads.reader[rows], log.reads.item[rows])), shape=shape) @ words)
-    rank = min(TASTE_RANK + 1, min(readers.shape) - 1)
-    _, values, directions = randomized_svd(readers, rank, n_iter=4, random_state=0)
-    # The first direction is what all readers share.
-    found = words @ (directions[1:].T * (values[1:] / max(values[1], 1e-9)))
-    return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6), np.float32)
-
-
-def _with_labels(words: sparse.csr_matrix, news: mind.News) -> sparse.csr_matrix:
-    finer = [f"{one}/{two}" for one, two in zip(news.category, news.subcategory, strict=True)]
-    parts = [CATEGORY * _one_hot(news.category), SUBCATEGORY * _one_hot(finer)]
-    joined = sparse.csr_matrix(sparse.hstack([words, *parts]), dtype=np.float32)
-    joined.sort_indices()
-    return joined
-
-
-def _one_hot(labels: Sequence[str]) -> sparse.csr_matrix:
-    _, code = np.unique(np.array(labels), return_inverse=True)
-    return sparse.csr_matrix((np.ones(len(code), np.float32), (np.arange(len(code)), code)))
-
-
-def _unit_rows(rows: sparse.csr_matrix) -> sparse.csr_matrix:
-    lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(1)).ravel())
-    return sparse.csr_matrix(sparse.diags(1 / np.maximum(lengths, 1e-6)) @ rows)
-
-
-def _known(log: Log, trained: int) -> NDArray[np.bool_]:
-    """Articles heard of before the tested part."""
-    known = np.zeros(len(log.ids), bool)
-    until = log.slates.at[trained] if trained < len(log) else 2**62
-    known[log.slates.item[: log.slates.start[trained]]] = True
-    known[log.reads.item[log.reads.at < until]] = True
-    return known
 
 
 def _study(log: Log, names: tuple[str, ...], X: FloatArray, first: int) -> Study:

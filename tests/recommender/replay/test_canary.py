@@ -12,10 +12,12 @@ from recommender.replay.alike import with_alike
 from recommender.replay.causal import DELAYS_US
 from recommender.replay.causal import replay as causal_pass
 from recommender.replay.log import HOUR_US, Log
+from recommender.replay.nearby import nearby_lift
 from recommender.replay.past import past_of
 from recommender.replay.relative import with_relative
 from recommender.replay.surprise import surprise_features
 from recommender.replay.texts import Words, close_features, word_features
+from recommender.replay.towers import Training, fit_towers, tower_feature
 
 Features = Callable[[Log], Any]
 MINUTE_US = HOUR_US // 60
@@ -93,6 +95,28 @@ def test_no_feature_of_texts_knows_what_comes(log: Log) -> None:
 def test_no_surprise_knows_what_comes(log: Log) -> None:
     score = np.random.default_rng(1).random(len(log.slates.item)).astype(np.float32)
     assert leaks(lambda some: surprise_features(some, score, 0), log, altered, range(0, len(log), 7)) == []
+
+
+def test_no_tower_knows_what_comes(log: Log) -> None:
+    first, how = len(log) // 2, Training(rank=4, passes=1)
+    until, apart = int(log.slates.at[first]), np.arange(len(log.ids)) % 3 == 0
+
+    def products(some: Log) -> Any:
+        words = _words(some)
+        return tower_feature(some, words, fit_towers(some, words, until, apart, how), 0, past_of(some), how)
+
+    assert leaks(products, log, altered, range(first, len(log), 7)) == []
+
+
+def test_no_lift_of_like_articles_knows_what_comes(log: Log) -> None:
+    """A slate may be altered to show articles that were never shown: sums in another order differ in the last place."""
+    dense = np.random.default_rng(2).normal(size=(len(log.ids), 4)).astype(np.float32)
+    dense /= np.linalg.norm(dense, axis=1, keepdims=True)
+
+    def lifts(some: Log) -> Any:
+        return nearby_lift(some, dense, 0).round(4)
+
+    assert leaks(lifts, log, altered, range(0, len(log), 7)) == []
 
 
 def test_no_opening_by_those_alike_is_known_before_it_happens(log: Log) -> None:
