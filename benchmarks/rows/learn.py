@@ -110,8 +110,7 @@ def _ebnerd() -> Report:
             both = curves[0].predict(alone.features.X) + curves[1].predict(alone.features.X)
             lines.append(_line(alone, delay, "curves of two seeds, added", both))
             few = fit_weighted(alone, held, Shaping(step=0.3, most=20))
-            chosen = alone.only(np.array([alone.features.names.index(name) for name in few.shapes.names]))
-            lines.append(_line(chosen, delay, "20 weights", few.predict(chosen.features.X)))
+            lines.append(_line(alone, delay, "20 weights", few.predict(alone.features)))
             lines += _again_each_day(study, delay)
     return Figures("learn_ebnerd", "EB-NeRD, tested on the validation part", FACTS, lines)
 

@@ -11,6 +11,7 @@ from recommender.learn.shapes import Shapes, Shaping, shape
 from recommender.learn.study import Study, centred
 from recommender.learn.trees import Growth, Trees, grow
 from recommender.learn.weights import fit_weights
+from recommender.replay.causal import Features
 
 AFTER_HOLDOUT = 1.15  # trees of the fit on everything, for each of the fit that stopped at the holdout
 
@@ -27,8 +28,9 @@ class Weighted:
         """The signals, in the order of the weights."""
         return tuple(self.shapes.names[one] for one in self.shapes.used)
 
-    def predict(self, X: FloatArray) -> FloatArray:
-        """Signals times weights."""
+    def predict(self, features: Features) -> FloatArray:
+        """Signals times weights, a number a row; columns are found by name (ValueError where one is missing)."""
+        X = features.X[:, [features.names.index(name) for name in self.shapes.names]]
         return np.asarray(self.shapes.signals(X) @ self.weights.astype(np.float32), np.float32)
 
 

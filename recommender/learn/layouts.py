@@ -10,7 +10,7 @@ from data.errors import NotFound
 from data.values import FloatArray
 from recommender.learn.linear import out_of_fold
 from recommender.learn.of_texts import text_columns
-from recommender.learn.study import Study
+from recommender.learn.study import DAY_US, Study
 from recommender.replay import ebnerd, mind
 from recommender.replay.alike import with_alike
 from recommender.replay.causal import Clock, Features
@@ -39,13 +39,20 @@ def ebnerd_study(folder: Path, delay_us: int) -> Study:
 
 
 def serial_clock(log: Log) -> Clock:
-    """A straight line through the greatest serial numbers heard of by the end of each of the last fourteen days."""
+    """A straight line through the greatest serial numbers heard of by the end of each of the last fourteen days.
+
+    Where only one of them knows any article, an hour an article.
+    """
     at = np.concatenate([log.reads.at, np.repeat(log.slates.at, np.diff(log.slates.start))])
     serial = log.articles.serial[np.concatenate([log.reads.item, log.slates.item])]
     end = int(at.max())
-    days = [end - back * 24 * HOUR_US for back in range(14)]
-    most = [float(np.quantile(serial[(at > day - 24 * HOUR_US) & (at <= day)], 0.99)) for day in days]
-    slope, _ = np.polyfit(np.array(days, np.float64) - end, most, 1)
+    heard = {
+        end - back * DAY_US: serial[(at > end - (back + 1) * DAY_US) & (at <= end - back * DAY_US)]
+        for back in range(14)
+    }
+    days = [day for day, some in heard.items() if len(some)]
+    most = [float(np.quantile(heard[day], 0.99)) for day in days]
+    slope = np.polyfit(np.array(days, np.float64) - end, most, 1)[0] if len(days) > 1 else 1 / HOUR_US
     return most[0], float(end), float(slope)
 
 

@@ -164,7 +164,7 @@ def layout_rows(layout: str, folder: Path, delay_us: int) -> list[dict[str, Any]
     if layout == "ebnerd":
         study = ebnerd_study(folder, delay_us).candidates_only()
         model = fit_weighted(study, study.holdout(1.0), Shaping(step=0.3, most=20))
-        scores = {"reads, 12 h": study.features.column("reads_12h"), "20 weights": model.predict(study.features.X)}
+        scores = {"reads, 12 h": study.features.column("reads_12h"), "20 weights": model.predict(study.features)}
     else:
         whole = mind_study(folder, delay_us).everything
         study = whole.only(fewest(whole, 15))

@@ -103,7 +103,7 @@ def test_signals_with_one_weight_each_rank_nearly_as_well_as_the_truth(study: St
     found = fit_weighted(study, study.holdout(5), Shaping(rounds=150, most=3))
     assert len(found.names) <= 3
     assert (found.weights >= 0).all()
-    assert auc_of(study, found.predict(study.only(np.array([0, 1, 3])).features.X)) > 0.5 or len(found.names) < 3
+    assert auc_of(study, found.predict(study.features)) > 0.6
 
 
 def test_trees_learn_what_no_sum_can(study: Study) -> None:

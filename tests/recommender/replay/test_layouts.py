@@ -1,17 +1,23 @@
 """The public layouts as logs: every click in its slate, nothing of the future, broken files told plainly."""
 
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from data.errors import InvalidInput, NotFound
 from recommender.replay import ebnerd, mind
-from recommender.replay.cli import micros_of
+from recommender.replay.cli import micros_of, mount
 from recommender.replay.log import HOUR_US
+
+app = typer.Typer()
+mount(app)
 
 NEWS = "N1\tsport\ttennis\tA final\t\nN2\tsport\tgolf\tA cup\tLong grass\nN3\tnews\tworld\tA treaty\t\n"
 SLATES = (
@@ -118,3 +124,38 @@ def test_delays_are_written_as_people_write_them(text: str, wanted: int) -> None
 def test_what_is_no_delay_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="is no delay"):
         micros_of(text)
+
+
+def write_part(folder: Path, name: str, first: str, rng: np.random.Generator) -> None:
+    """Sixty slates of six new articles each, the odd ones opened; every reader read some before."""
+    at = np.datetime64(first, "us") + np.sort(rng.integers(0, 8 * 3600, 60)).astype("timedelta64[s]")
+    base = 1000 + int((at[0] - np.datetime64("2023-05-01", "us")) / np.timedelta64(1, "h")) * 5
+    shown = [base + int(row) // 10 * 2 + np.arange(6) for row in range(60)]
+    readers = rng.integers(1, 9, 60).astype(np.uint32)
+    behaviours = {
+        "impression_time": at, "user_id": readers, "article_id": [None] * 59 + [float(base)],
+        "device_type": np.ones(60, np.int8), "article_ids_inview": [one.astype(np.int32) for one in shown],
+        "article_ids_clicked": [one[1:2].astype(np.int32) for one in shown],
+    }  # fmt: skip
+    read = [base - 40 + np.sort(rng.integers(0, 40, 5)) for _ in range(8)]
+    earlier = [at[0] - np.arange(5, 0, -1) * np.timedelta64(2, "h") for _ in read]
+    history = {
+        "user_id": np.arange(1, 9, dtype=np.uint32), "article_id_fixed": read, "impression_time_fixed": earlier,
+        "read_time_fixed": [[30.0] * 5] * 8, "scroll_percentage_fixed": [[50.0] * 5] * 8,
+    }  # fmt: skip
+    (folder / name).mkdir(exist_ok=True)
+    pq.write_table(pa.table(behaviours), folder / name / "behaviors.parquet")
+    pq.write_table(pa.table(history), folder / name / "history.parquet")
+
+
+def test_the_command_judges_an_ebnerd_folder(ebnerd_folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    write_part(ebnerd_folder, "train", "2023-05-18T06:00:00", rng)
+    write_part(ebnerd_folder, "validation", "2023-05-19T06:00:00", rng)
+    answer = CliRunner().invoke(app, ["--layout", "ebnerd", str(ebnerd_folder), "--delay", "0,1d", "--json"])
+    assert answer.exit_code == 0, answer.output
+    rows = json.loads(answer.stdout)
+    assert [(row["delay"], row["by"]) for row in rows] == [
+        ("0", "reads, 12 h"), ("0", "20 weights"), ("1d", "reads, 12 h"), ("1d", "20 weights"),
+    ]  # fmt: skip
+    assert all(0 <= row["AUC"][0] <= 1 for row in rows)
