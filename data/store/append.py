@@ -50,10 +50,6 @@ class Append:
     def run(self, posts: Sequence[Sequence[EventLine]]) -> list[EventResult]:
         """Write them all. Of equal keys the first stays."""
         made = [Post(lines) for lines in posts]
-        if self.database.is_postgres:
-            # Foreign keys are checked by plans that a connection keeps: one made while the table was small would read
-            # all of it for every event, once it has grown.
-            self.connection.exec_driver_sql("set local enable_seqscan = off")
         number = bump(self.connection, "event")  # event writers take turns: what is looked up here stays true
         articles = self._numbers({line.article for post in made for line in post.lines})
         good = [line for post in made for line in self._good(post, articles)]
