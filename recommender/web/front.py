@@ -2,7 +2,6 @@
 
 import logging
 import re
-from random import Random
 from time import perf_counter
 
 from fastapi import FastAPI, Request
@@ -11,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from data.logs import REQUEST_ID
+from recommender.ids import fresh_id
 from recommender.web import tracing
 from recommender.web.gate import SAFE_HEADERS, Given, keep_encoded_slashes, limited, refusal
 from recommender.web.hot import Answer, Call, Hot
@@ -19,7 +19,6 @@ from recommender.web.site import Site
 
 log = logging.getLogger("newsbell.request")
 _ID = re.compile(r"[\w.:-]{1,64}\Z")
-_random = Random()  # noqa: S311  an id tells requests apart and guards nothing; asking the system each time takes 10 us
 GONE = 499  # nobody waited for the answer; counted, never sent
 
 
@@ -38,7 +37,7 @@ class Front:
         start = perf_counter()
         headers = Given(scope)
         given = headers.get(b"x-request-id")
-        request_id = given if given and _ID.match(given) else f"{_random.getrandbits(128):032x}"
+        request_id = given if given and _ID.match(given) else fresh_id()
         token = REQUEST_ID.set(request_id)
         told = _Told(send, request_id)
         route = "unmatched"
