@@ -255,7 +255,7 @@ def where_in(column: Any, values: Iterable[Any]) -> Any:
 
 
 # Events land on pages all over three indexes. 64 MB of them at hand for the connection that appends (16 else), and
-# a log of 64 MB before they are written back, take half off an event's cost (docs/decisions/group-commit.md).
+# a log of 256 MB before they are written back, take half off an event's cost (docs/decisions/group-commit.md).
 _ROOM = ("cache_size=-16384", "wal_autocheckpoint=64000")
 _APPEND_SQLITE = ("PRAGMA foreign_keys=OFF", "PRAGMA cache_size=-65536")
 # Foreign keys on PostgreSQL are checked by plans that a connection keeps: one made while the table was small would read
