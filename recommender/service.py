@@ -9,7 +9,6 @@ from random import Random
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Unpack
-from uuid import uuid4
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from recommender.explain import Asked, explain
 from recommender.explore import explore
 from recommender.follow import Follower, Progress
 from recommender.for_you import Ask, Ranked
+from recommender.ids import fresh_id
 from recommender.index_files import Stamp
 from recommender.observe import Observer
 from recommender.related import heading, related
@@ -385,7 +385,7 @@ def _ids(snapshot: Snapshot, ranked: Ranked, count: int) -> tuple[int, ...]:
 
 
 def _served_id() -> str:
-    return uuid4().hex
+    return fresh_id()
 
 
 def ensure_default_weights(store: Store, now: datetime) -> None:

@@ -6,7 +6,6 @@ import queue
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from threading import Lock, Thread
 from time import monotonic, perf_counter, sleep
 from typing import Protocol
@@ -17,6 +16,7 @@ from data.event_lines import EventLine
 from data.store import Store
 from data.values import EventResult, ServedPage
 from recommender.observe import Observer
+from recommender.posts import Outcome, Post, tell
 
 log = logging.getLogger(__name__)
 MOST_EVENTS = 20_000  # in one transaction: about half a second of writing
@@ -32,12 +32,6 @@ class Watched(Protocol):
     observer: Observer
 
 
-@dataclass
-class _Post:
-    lines: Sequence[EventLine]
-    done: "Future[EventResult]" = field(default_factory=Future)
-
-
 class Writer:
     """Groups what is written at the same time.
 
@@ -49,7 +43,7 @@ class Writer:
     def __init__(self, store: Store, clock: Clock, watched: Watched, *, window_s: float = 0.0) -> None:
         self.store, self.clock, self.watched, self.window_s = store, clock, watched, window_s
         self.dropped = 0  # pages that were not logged
-        self._posts: queue.SimpleQueue[_Post | None] = queue.SimpleQueue()
+        self._posts: queue.SimpleQueue[Post | None] = queue.SimpleQueue()
         self._pages: deque[ServedPage] = deque()
         self._waiting = 0
         self._count = Lock()
@@ -71,23 +65,30 @@ class Writer:
         while not self._posts.empty():  # what came in that very moment
             late = self._posts.get()
             if late:
-                _fail(late, Overloaded(STOPPING))
+                tell([late], [Overloaded(STOPPING)])
 
     async def add(self, lines: Sequence[EventLine]) -> EventResult:
         """Append events; returns after the commit. Raises Overloaded when too many wait already."""
-        return await asyncio.wrap_future(self.submit(lines))
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[EventResult] = loop.create_future()
+        self._queue(Post(lines, done, loop))
+        return await done
 
     def submit(self, lines: Sequence[EventLine]) -> "Future[EventResult]":
         """`add` for callers that are not asynchronous."""
+        done: Future[EventResult] = Future()
+        done.set_running_or_notify_cancel()  # what waits to be written cannot be called back
+        self._queue(Post(lines, done))
+        return done
+
+    def _queue(self, post: Post) -> None:
         if self._thread is None:
             raise Overloaded(STOPPING)
         if self._waiting > MOST_WAITING:
             raise Overloaded("More events arrive than can be written; send them again in a moment.")
         with self._count:
-            self._waiting += len(lines)
-        post = _Post(lines)
+            self._waiting += len(post.lines)
         self._posts.put(post)
-        return post.done
 
     def note(self, page: ServedPage) -> None:
         """Log a page that was served, soon; costs the answer nothing."""
@@ -107,9 +108,9 @@ class Writer:
             if self._pages and (not is_running or monotonic() - self._pages_at >= PAGES_EVERY_S):
                 self._write_pages()
 
-    def _gather(self) -> tuple[list[_Post], bool]:
+    def _gather(self) -> tuple[list[Post], bool]:
         """The posts that wait by now, at most MOST_EVENTS events; whether to go on."""
-        group: list[_Post] = []
+        group: list[Post] = []
         events = 0
         try:
             post = self._posts.get(timeout=PAGES_EVERY_S)
@@ -125,30 +126,20 @@ class Writer:
             return group, True
         return group, False
 
-    def _write(self, group: list[_Post]) -> None:
+    def _write(self, group: list[Post]) -> None:
         start = perf_counter()
-        try:
-            results = self.store.append_events([post.lines for post in group], now=self.clock.now())
-        except Exception as error:
-            self._write_alone(group, error)
-        else:
-            for post, result in zip(group, results, strict=True):
-                _settle(post, result)
+        tell(group, self._appended(group))
         events = sum(len(post.lines) for post in group)
         with self._count:
             self._waiting -= events
         self.watched.observer.written(len(group), events, perf_counter() - start)
 
-    def _write_alone(self, group: list[_Post], error: Exception) -> None:
-        """One post must not take the others down with it."""
-        if len(group) == 1:
-            _fail(group[0], error)
-            return
-        for post in group:
-            try:
-                _settle(post, self.store.append_events([post.lines], now=self.clock.now())[0])
-            except Exception as own:
-                _fail(post, own)
+    def _appended(self, group: list[Post]) -> Sequence[Outcome]:
+        """What became of each; where they fail together each is tried alone: one must not take the others down."""
+        try:
+            return self.store.append_events([post.lines for post in group], now=self.clock.now())
+        except Exception as error:
+            return [error] if len(group) == 1 else [self._appended([post])[0] for post in group]
 
     def _write_pages(self) -> None:
         pages = [self._pages.popleft() for _ in range(len(self._pages))]
@@ -158,13 +149,3 @@ class Writer:
         except Exception:
             log.exception("could not log %d served pages", len(pages))
             self.dropped += len(pages)
-
-
-def _settle(post: _Post, result: EventResult) -> None:
-    if post.done.set_running_or_notify_cancel():  # whoever posted may have gone away
-        post.done.set_result(result)
-
-
-def _fail(post: _Post, error: Exception) -> None:
-    if post.done.set_running_or_notify_cancel():
-        post.done.set_exception(error)

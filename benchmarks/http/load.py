@@ -75,15 +75,19 @@ class Load:
 
 
 @contextmanager
-def server(app: str, url: str, **environment: str) -> Iterator[tuple[str, int]]:
-    """One uvicorn worker on the server's core; yields its URL and process id once it answers."""
+def server(app: str | None, url: str, **environment: str) -> Iterator[tuple[str, int]]:
+    """One worker on the server's core; yields its URL and process id once it answers.
+
+    `newsbell serve`, or another application under bare uvicorn.
+    """
     from recommender.web.server import address, listen
 
     with listen("127.0.0.1", 0) as free:
         where = address(free)
     port = where.rpartition(":")[2]
-    command = ["taskset", "-c", SERVER_CORE, sys.executable, "-m", "uvicorn", app, "--factory", "--port", port]
-    command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    uvicorn = f"uvicorn {app} --factory --loop uvloop --http httptools --no-access-log --log-level warning"
+    module = uvicorn if app else "scheduler.cli serve"
+    command = ["taskset", "-c", SERVER_CORE, sys.executable, "-m", *module.split(), "--port", port]
     process = subprocess.Popen(command, env=os.environ | {"NEWSBELL_DATABASE_URL": url} | environment)
     try:
         _wait(where, process)

@@ -20,7 +20,7 @@ from benchmarks.report import Report
 from data.event_lines import read_quickly
 from data.store import Store
 
-OURS, BARE, PLAIN = "recommender.web.app:from_environment", "benchmarks.http.peers:bare", "benchmarks.http.peers:plain"
+OURS, BARE, PLAIN = None, "benchmarks.http.peers:bare", "benchmarks.http.peers:plain"
 PATHS = 300_000
 RATE = 300
 FEW = 200  # readers and articles of the run that memory answers

@@ -50,10 +50,6 @@ class Append:
     def run(self, posts: Sequence[Sequence[EventLine]]) -> list[EventResult]:
         """Write them all. Of equal keys the first stays."""
         made = [Post(lines) for lines in posts]
-        if self.database.is_postgres:
-            # Foreign keys are checked by plans that a connection keeps: one made while the table was small would read
-            # all of it for every event, once it has grown.
-            self.connection.exec_driver_sql("set local enable_seqscan = off")
         number = bump(self.connection, "event")  # event writers take turns: what is looked up here stays true
         articles = self._numbers({line.article for post in made for line in post.lines})
         good = [line for post in made for line in self._good(post, articles)]
@@ -66,16 +62,16 @@ class Append:
 
     def _good(self, post: Post, articles: dict[str, int]) -> list[EventLine]:
         latest_us = micros(self.now + FUTURE_GRACE)
-        found = []
+        found, owner = [], self.owner
         for index, line in enumerate(post.lines):
             if line.at_us > latest_us:
                 post.rejected.append((index, self._late(line)))
             elif line.article not in articles:
                 post.rejected.append((index, f"article: {line.article!r} is unknown; put the article first"))
-            elif line.id not in self.owner:
-                self.owner[line.id] = post
-                post.fresh += 1
+            elif line.id not in owner:
+                owner[line.id] = post
                 found.append(line)
+        post.fresh = len(found)
         return found
 
     def _late(self, line: EventLine) -> str:
@@ -89,11 +85,11 @@ class Append:
         now_us = micros(self.now)
         return [
             (
-                *(one.id, readers[one.reader], articles[one.article], one.kind, one.at_us, now_us, one.dwell_s),
-                *(one.served_id, one.position, one.surface, one.delivery_id, number),
+                one.id, readers[one.reader], articles[one.article], one.kind, one.at_us, now_us,
+                one.dwell_s, one.served_id, one.position, one.surface, one.delivery_id, number,
             )
             for one in lines
-        ]
+        ]  # fmt: skip
 
     def _write(self, rows: list[Row], number: int) -> None:
         """Insert or ignore; only where some were known already it is looked up which."""

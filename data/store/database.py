@@ -4,6 +4,7 @@ import secrets
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -56,6 +57,8 @@ class Database:
         while self._idle:
             self._idle.pop().close()
         self.engine.dispose()
+        if "_appending" in vars(self):
+            self._appending.dispose()
 
     def __enter__(self) -> Self:
         return self
@@ -67,43 +70,50 @@ class Database:
     def is_postgres(self) -> bool:
         return self.engine.dialect.name == "postgresql"
 
+    @cached_property
+    def _appending(self) -> Engine:
+        """Connections of `transaction_of_known` alone: whoever appends finds the pages and plans of the last time."""
+        settings = _APPEND_POSTGRES if self.is_postgres else _APPEND_SQLITE
+        ping = self.is_postgres
+        engine = create_engine(self.engine.url, pool_size=1, max_overflow=10, pool_pre_ping=ping, hide_parameters=True)
+        if not self.is_postgres:
+            _listen(engine)
+        event.listen(engine, "connect", partial(_set, settings))
+        return engine
+
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A writer: everything inside is committed together or not at all."""
-        with self._connection() as connection:
-            connection.execution_options(newsbell_write=True)
-            with connection.begin():
-                yield connection
+        with self._writing(self.engine) as connection:
+            yield connection
 
     @contextmanager
     def transaction_of_known(self) -> Iterator[Connection]:
         """A writer that has looked up every number it refers to in this very transaction.
 
         On SQLite, where nobody else writes meanwhile, foreign keys are not looked up again: a fifth of an event's cost.
+        Its connection is kept for the next one: another's would read the pages of the indexes again.
         """
-        with self._connection() as connection:
-            driver: Any = connection.connection.driver_connection
-            connection.execution_options(newsbell_write=True)
-            if not self.is_postgres:
-                driver.execute("PRAGMA foreign_keys=OFF")
-                driver.execute(f"PRAGMA cache_size={-_APPEND_KB}")
-            try:
-                with connection.begin():
-                    yield connection
-            finally:
-                if not self.is_postgres:
-                    driver.execute("PRAGMA foreign_keys=ON")
+        with self._writing(self._appending) as connection:
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A reader: sees one consistent state on SQLite, committed rows on PostgreSQL."""
-        with self._connection() as connection, connection.begin():
+        with self._connection(self.engine) as connection, connection.begin():
             yield connection
 
     @contextmanager
-    def _connection(self) -> Iterator[Connection]:
+    def _writing(self, engine: Engine) -> Iterator[Connection]:
+        with self._connection(engine) as connection:
+            connection.execution_options(newsbell_write=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def _connection(self, engine: Engine) -> Iterator[Connection]:
         try:
-            connection = self.engine.connect()
+            connection = engine.connect()
         except OperationalError as error:
             raise DatabaseNotReady(
                 f"cannot reach the database ({_first_line(error)}); check NEWSBELL_DATABASE_URL"
@@ -245,9 +255,12 @@ def where_in(column: Any, values: Iterable[Any]) -> Any:
 
 
 # Events land on pages all over three indexes. 64 MB of them at hand for the connection that appends (16 else), and
-# a log of 64 MB before they are written back, take half off an event's cost (docs/decisions/group-commit.md).
-_APPEND_KB = 65_536
-_ROOM = ("cache_size=-16384", "wal_autocheckpoint=16000")
+# a log of 256 MB before they are written back, take half off an event's cost (docs/decisions/group-commit.md).
+_ROOM = ("cache_size=-16384", "wal_autocheckpoint=64000")
+_APPEND_SQLITE = ("PRAGMA foreign_keys=OFF", "PRAGMA cache_size=-65536")
+# Foreign keys on PostgreSQL are checked by plans that a connection keeps: one made while the table was small would read
+# all of it for every event, once it has grown.
+_APPEND_POSTGRES = ("SET enable_seqscan = off",)
 
 
 def _sqlite_engine(url: str, path: str | None) -> Engine:
@@ -255,9 +268,19 @@ def _sqlite_engine(url: str, path: str | None) -> Engine:
         raise InvalidSettings("an in-memory database cannot be shared; name a file, like sqlite:///var/newsbell.db")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, hide_parameters=True)  # an error in the log must not say what somebody read
+    _listen(engine)
+    return engine
+
+
+def _listen(engine: Engine) -> None:
     event.listen(engine, "connect", _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
-    return engine
+
+
+def _set(settings: Sequence[str], dbapi: Any, _: Any) -> None:
+    for one in settings:
+        dbapi.execute(one)
+    dbapi.commit()
 
 
 def _sqlite_connect(dbapi: Any, _: Any) -> None:

@@ -55,7 +55,7 @@ class Keys:
         key = self.find(secret.strip())
         if key is None:
             raise _who_are_you("This key is not known or was revoked.")
-        if key.role not in {*roles, "operator"}:
+        if key.role not in roles and key.role != "operator":
             raise NotAllowed(f"A key of role {key.role!r} may not do this; use one of role {' or '.join(roles)!r}.")
         self.limits.take(key.id, self.rate_per_s if key.rate_per_s is None else key.rate_per_s)
 

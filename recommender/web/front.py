@@ -2,7 +2,6 @@
 
 import logging
 import re
-from secrets import token_hex
 from time import perf_counter
 
 from fastapi import FastAPI, Request
@@ -11,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from data.logs import REQUEST_ID
+from recommender.ids import fresh_id
 from recommender.web import tracing
 from recommender.web.gate import SAFE_HEADERS, Given, keep_encoded_slashes, limited, refusal
 from recommender.web.hot import Answer, Call, Hot
@@ -37,7 +37,7 @@ class Front:
         start = perf_counter()
         headers = Given(scope)
         given = headers.get(b"x-request-id")
-        request_id = given if given and _ID.match(given) else token_hex(16)
+        request_id = given if given and _ID.match(given) else fresh_id()
         token = REQUEST_ID.set(request_id)
         told = _Told(send, request_id)
         route = "unmatched"

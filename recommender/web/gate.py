@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -56,15 +57,23 @@ def keep_encoded_slashes(scope: MutableMapping[str, Any]) -> None:
 
 async def body_of(receive: Receive) -> bytes:
     """The whole body of a request, within the limit."""
-    counted = limited(receive)
-    parts = []
-    while True:
-        message = await counted()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body") and len(message["body"]) <= BODY_LIMIT:
+        body: bytes = message["body"]  # nearly always: it came as one piece
+        return body
+    return await _of_parts(message, receive)
+
+
+async def _of_parts(message: Message, receive: Receive) -> bytes:
+    parts, total = [], 0
+    while message["type"] != "http.disconnect":
         parts.append(message.get("body", b""))
+        total += len(parts[-1])
+        _check_size(total)
         if not message.get("more_body"):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+            return b"".join(parts)
+        message = await receive()
+    raise ClientDisconnect
 
 
 def segment(value: str) -> str:
@@ -81,10 +90,15 @@ def refusal(path: str, headers: Given) -> tuple[int, str] | None:
         return None
     if headers.get(b"content-encoding", "identity") != "identity":
         return 415, "Compressed bodies are not read; send the JSON as it is."
-    kind, _, options = headers.get(b"content-type", "application/json").lower().partition(";")
-    if not _JSON.match(kind.strip()) or ("charset" in options and "utf-8" not in options):
+    if not _is_json(headers.get(b"content-type", "application/json")):
         return 415, "The body must be JSON in UTF-8; send Content-Type: application/json."
     return None
+
+
+@lru_cache(maxsize=256)
+def _is_json(content_type: str) -> bool:
+    kind, _, options = content_type.lower().partition(";")
+    return bool(_JSON.match(kind.strip())) and ("charset" not in options or "utf-8" in options)
 
 
 def limited(receive: Receive) -> Receive:
@@ -95,8 +109,12 @@ def limited(receive: Receive) -> Receive:
         nonlocal total
         message = await receive()
         total += len(message.get("body", b""))
-        if total > BODY_LIMIT:
-            raise HTTPException(413, f"The body is larger than {BODY_LIMIT:,} bytes; send it in parts.")
+        _check_size(total)
         return message
 
     return counted
+
+
+def _check_size(total: int) -> None:
+    if total > BODY_LIMIT:
+        raise HTTPException(413, f"The body is larger than {BODY_LIMIT:,} bytes; send it in parts.")

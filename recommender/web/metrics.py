@@ -40,6 +40,7 @@ class Metrics(Observer):
         self._commit = self._histogram("commit_seconds", "Time of one transaction of events", FAST_S)
         self._articles = self._gauge("index_articles", "Articles in the index")
         self._followed = self._gauge("index_followed_timestamp_seconds", "When rows were last looked through")
+        self._labelled: dict[tuple[Any, str], Any] = {}
         self._known: dict[tuple[str, str, int], Any] = {}
         self._timers: dict[str, Any] = {}
 
@@ -63,14 +64,21 @@ class Metrics(Observer):
         if status >= 400:
             self._errors.labels(str(status)).inc()
 
+    def _of(self, metric: Counter | Histogram, label: str) -> Any:
+        """A metric under one label: looking a label up takes longer than counting."""
+        found = self._labelled.get((metric, label))
+        if found is None:
+            found = self._labelled[metric, label] = metric.labels(label)
+        return found
+
     def failed(self, error: BaseException) -> None:
         """Something happened that nobody foresaw."""
         self._errors.labels(type(error).__name__).inc()
 
     def listed(self, surface: str, candidates: int, *, is_cold: bool = False) -> None:
-        self._candidates.labels(surface).observe(candidates)
+        self._of(self._candidates, surface).observe(candidates)
         if surface == "for_you":
-            self._lists.labels("cold" if is_cold else "known").inc()
+            self._of(self._lists, "cold" if is_cold else "known").inc()
 
     def cached(self, cache: str, *, hit: bool) -> None:
         self._hits[cache, hit].inc()
