@@ -21,6 +21,7 @@ class Stopped(NewsbellError):
 def learn_apart(settings: Settings, must_stop: Callable[[], bool]) -> str:
     """What was learned, or why nothing could be, in one sentence. Raises Stopped when `must_stop` says so meanwhile."""
     command = [sys.executable, "-m", "scheduler.cli", "learn", "--days", str(settings.learn_days), "--json"]
+    command += ["--interest"] if settings.learn_interest else []
     given = os.environ | {"NEWSBELL_DATABASE_URL": settings.database_url}
     with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(command, env=given, stdout=told, stderr=errors)  # noqa: S603  our own program
