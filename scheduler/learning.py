@@ -48,9 +48,10 @@ def _is_running(process: "subprocess.Popen[bytes]") -> bool:
 
 def _sentence(told: dict[str, object]) -> str:
     figures = [f"{_mean(told[one])} {what}" for one, what in (("learned", "with them"), ("live", "with the live ones"))]
+    model = f" and a click model of {told['trees']} trees" if told.get("trees") else ""
     return (
-        f"learned for-you weights from {told['lists']} lists, {told['opened']} of them with something opened; nDCG@10 "
-        f"{' and '.join(figures)}; they wait as a draft"
+        f"learned for-you weights{model} from {told['lists']} lists, {told['opened']} of them with something opened; "
+        f"nDCG@10 {' and '.join(figures)}; they wait as a draft"
     )
 
 

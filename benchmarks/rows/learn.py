@@ -46,6 +46,7 @@ def _cell(value: object) -> str:
 def run(options: argparse.Namespace) -> Iterator[Report]:
     """Costs on made-up slates; with --large the figures on EB-NeRD and MIND, where they are there."""
     yield _scoring(options)
+    yield _interest(options)
     yield _retraining(options)
     if options.large and DATA.is_dir():
         yield _ebnerd()
@@ -69,6 +70,25 @@ def _scoring(options: argparse.Namespace) -> Report:
         spent.append((time.thread_time_ns() - start) / 1e6)
     lines = [{"candidates": 500, "trees": len(trees), "median ms": float(np.median(spent)), "least ms": min(spent)}]
     return Figures("learn_scoring", "Scoring 500 candidates with the trees", FACTS, lines)
+
+
+def _interest(options: argparse.Namespace) -> Report:
+    """The signal of one list: ranks among the considered, then the trees."""
+    from recommender.interest import CANDIDATE, CONSIDERED, NAMES, Interest, Reference
+    from recommender.learn.interest import GROWTH as OWN
+
+    rng, shape = np.random.default_rng(options.seed), (OWN.trees, OWN.depth)
+    edge, value = rng.random(shape, np.float32), rng.normal(0, 0.01, (OWN.trees, 2**OWN.depth)).astype(np.float32)
+    model = Interest(rng.integers(0, len(NAMES), shape).astype(np.int32), edge, value, 1.0, -2.0, 0.1)
+    columns, context = rng.random((len(CANDIDATE), CONSIDERED), np.float32), np.array([0.5, 12], np.float32)
+    spent = []
+    for _ in range(20 if options.quick else 300):
+        start = time.thread_time_ns()
+        model.signal(Reference.of(columns).features(columns, context))
+        spent.append((time.thread_time_ns() - start) / 1e6)
+    facts = {"trees": OWN.trees, "depth": OWN.depth, "features": len(NAMES)}
+    line = {"candidates": CONSIDERED, "median ms": float(np.median(spent)), "least ms": min(spent)}
+    return Figures("learn_interest", "The signal of interest for one list", facts, [line])
 
 
 def _retraining(options: argparse.Namespace) -> Report:

@@ -45,11 +45,8 @@ def learn(
         live, row = log.snapshot.weights_of("for_you"), log.snapshot.weights.get("for_you")
         options = dict(row.options) if row else {}
         given: dict[str, Any] = {"random": np.random.default_rng(0), "delay_us": micros_of(delay)}
-        learned: Any
-        if with_interest:
-            learned, options = _with_interest(store, log, options, given)
-        else:
-            learned = learn_weights(log, live, **given)
+        learned, options = _with_interest(store, log, options, given) if with_interest else (None, options)
+        learned = learned or learn_weights(log, live, **given)
         store.save_draft(
             "for_you", AUTHOR, base_version=log.snapshot.version_of("for_you"), weights=learned.weights,
             options=options, now=SystemClock().now(),
@@ -66,25 +63,27 @@ def learn(
 def _with_interest(
     store: Any, log: Any, options: dict[str, float], given: dict[str, Any]
 ) -> tuple[Any, dict[str, float]]:
-    """What was learned with a click model, which is kept, and the options of a draft that names it."""
+    """What was learned with a click model, which is kept, and the options of a draft that names it.
+
+    None where no click model is any good: then weights are learned alone.
+    """
     from data.errors import InvalidSettings
     from data.settings import load_settings
     from recommender import interest_files
-    from recommender.learn.interest import learn_interest
+    from recommender.learn.interest import NothingHolds, learn_interest
 
     folder = load_settings().models_dir
     if folder is None:
         raise InvalidSettings("NEWSBELL_MODELS_DIR is empty, so no click model can be kept: name a folder")
-    made: list[int] = []
-
-    def number(model: Any) -> int:
-        made.append(interest_files.save(folder, model))
-        return made[0]
-
-    learned = learn_interest(log, log.snapshot.weights_of("for_you"), number=number, options=options, **given)
+    try:
+        learned = learn_interest(log, log.snapshot.weights_of("for_you"), options=options, **given)
+    except NothingHolds as error:
+        typer.echo(str(error), err=True)
+        return None, options
+    number = interest_files.save(folder, learned.model)
     rows = [*store.weight_versions("for_you"), *store.drafts("for_you")]
-    interest_files.forget(folder, {*made, *(int(row.options.get("interest_model", 0)) for row in rows)})
-    return learned, options | {"interest_model": float(made[0])}
+    interest_files.forget(folder, {number, *(int(row.options.get("interest_model", 0)) for row in rows)})
+    return learned, options | {"interest_model": float(number)}
 
 
 def _told(learned: Any) -> dict[str, Any]:

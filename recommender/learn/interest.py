@@ -24,6 +24,12 @@ GROWTH = Growth(trees=300, depth=4, step=0.06, ridge=20.0, slate_share=0.7)
 STOPPED_SHARE = 0.2  # of the lists that trees are grown on, the latest: they say when to stop
 GROWN_SHARE = 2 / 3  # of the lists learned from; what follows calibrates, and teaches the weights
 LEAST_GAIN = 1e-6
+TRIED = 1  # the number of a model that is judged before it is kept
+SIDES = ("learned", "without", "live")  # what is judged side by side; "without" the click model
+
+
+class NothingHolds(NotFound):
+    """There was enough to learn from, but no click model that is any good on later lists."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +76,14 @@ class LearnedInterest:
 
 
 def learn_interest(
-    log: ServedLog, live: Mapping[str, float], *, number: Callable[[Interest], int], random: np.random.Generator,
+    log: ServedLog, live: Mapping[str, float], *, random: np.random.Generator,
     options: Mapping[str, float] | None = None, delay_us: int = 0, growth: Growth = GROWTH,
     progress: Callable[[str], None] | None = None,
 ) -> LearnedInterest:  # fmt: skip
     """Grow a click model, calibrate it and fit weights with it, each on later lists than the last; judge on the latest.
 
-    Half of the lists grow trees, a quarter calibrates and teaches weights, a quarter judges. `number` keeps a model
-    and names it; `options` are those of the draft. NotFound where too little was opened, or nothing learned holds.
+    Half of the lists grow trees, a quarter calibrates and teaches weights, a quarter judges. `options` are those of the
+    draft. NotFound where too little was opened, NothingHolds where no model is any good on later lists.
     """
     say = progress or (lambda _: None)
     say("computing what serving knew of every list")
@@ -90,18 +96,23 @@ def learn_interest(
     model, taught = _fit(shown, growth)
     weights = _shares(taught.signals(model), taught)
     without = _shares(shown.S, shown)
-    window = earlier.slates[0].at_us, earlier.slates[-1].at_us
-    model = replace(model, told={**model.told, "from_us": window[0], "until_us": window[1], "lists": first})
     say("judging on the lists held back")
-    named = number(model)
-    told = replace(later.snapshot, models={**later.snapshot.models, named: model})
-    held = replace(later, snapshot=told)
-    asked = {**(options or {}), "interest_model": float(named)}
+    held = replace(later, snapshot=replace(later.snapshot, models={**later.snapshot.models, TRIED: model}))
+    asked = {**(options or {}), "interest_model": float(TRIED)}
     figures = [
         replay_weights(held, tried, random=random, options=using, delay_us=delay_us)
         for tried, using in ((weights, asked), (without, options), (live, None))
     ]
+    window = earlier.slates[0].at_us, earlier.slates[-1].at_us
+    told = {"from_us": window[0], "until_us": window[1], "lists": first, "ndcg_10": _told(figures)}
+    model = replace(model, told={**model.told, **told})
     return LearnedInterest(model, weights, *window, first, opened, *figures)
+
+
+def _told(figures: Sequence[WeightReplay]) -> dict[str, list[float]]:
+    """Mean, low and high of each that is known."""
+    found = {name: one.ndcg_10 for name, one in zip(SIDES, figures, strict=True)}
+    return {name: [round(float(one), 5) for one in value] for name, value in found.items() if np.isfinite(value.mean)}
 
 
 def shown_of(some: Sequence[Moment] | Any) -> Shown:
@@ -137,10 +148,10 @@ def _fit(shown: Shown, growth: Growth) -> tuple[Interest, Shown]:
     trees = grow(grown.X, grown.opened, grown.start, stop, growth)
     score = trees.predict(taught.X) if len(trees) else np.zeros(len(taught.X), np.float32)
     if not len(trees) or len(np.unique(taught.opened)) < 2:
-        raise NotFound("nothing that was learned holds on later lists: take more days")
+        raise NothingHolds("no click model that was learned holds on later lists: take more days")
     slope, offset = _platt(score, taught.opened)
     if slope <= 0:
-        raise NotFound("what was learned is wrong on later lists: take more days")
+        raise NothingHolds("the click model that was learned is wrong on later lists: take more days")
     told = {"gain": gain_of(trees, taught), "trees": len(trees), "opened": _opened(shown)}
     return Interest(trees.feature, trees.edge, trees.value, slope, offset, float(taught.opened.mean()), told), taught
 

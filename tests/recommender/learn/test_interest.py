@@ -20,7 +20,7 @@ from data.wire import EventIn
 from recommender import for_you as listing
 from recommender import interest_files
 from recommender.interest import CANDIDATE, GROUPS, NAMES, Interest, Reference, name_of
-from recommender.learn.interest import LearnedInterest, learn_interest, shown_of
+from recommender.learn.interest import LearnedInterest, NothingHolds, learn_interest, shown_of
 from recommender.learn.trees import Growth
 from recommender.replay.from_store import read_log
 from recommender.replay.served_log import ServedLog, moments
@@ -96,10 +96,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
 @pytest.fixture(scope="module")
 def learned(room: Room) -> LearnedInterest:
     live = room.log.snapshot.weights_of("for_you")
-    return learn_interest(
-        room.log, live, number=lambda model: interest_files.save(room.settings.models_dir or Path(), model),
-        random=np.random.default_rng(0), growth=GROWTH,
-    )  # fmt: skip
+    return learn_interest(room.log, live, random=np.random.default_rng(0), growth=GROWTH)
 
 
 def under(room: Room, model: Interest | None, weight: float = 0.5) -> ServedLog:
@@ -300,7 +297,13 @@ def test_serving_goes_on_without_the_model_and_takes_it_when_it_comes(
         room.store.publish_weights("for_you", row.weights, row.options, author="desk", reason="back", now=NOW)
 
 
+def test_a_model_that_is_wrong_on_later_lists_is_not_kept(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recommender.learn.interest._platt", lambda *_: (-0.5, 0.0))
+    with pytest.raises(NothingHolds, match="more days"):
+        learn_interest(room.log, {"freshness": 1.0}, random=np.random.default_rng(0), growth=GROWTH)
+
+
 def test_too_little_to_learn_from_is_said(room: Room) -> None:
     few = replace(room.log, slates=room.log.slates[:20])
     with pytest.raises(NotFound, match="at least 50"):
-        learn_interest(few, {}, number=lambda _: 1, random=np.random.default_rng(0))
+        learn_interest(few, {}, random=np.random.default_rng(0))
