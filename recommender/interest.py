@@ -10,6 +10,7 @@ import numba as nb
 import numpy as np
 
 from data.values import FloatArray
+from recommender import signals
 from recommender.compiled import compiled
 from recommender.packed import F32_2, array
 
@@ -81,8 +82,7 @@ class Interest:
 
     def signal(self, X: FloatArray) -> FloatArray:
         """The signal in [0, 1] (candidates,)."""
-        chance = self.probability(X).astype(np.float64)
-        return np.asarray(chance / (chance + max(self.usual, 1e-9)), np.float32)
+        return signals.interest(self.probability(X), self.usual)
 
     @cached_property
     def gain(self) -> Mapping[str, float]:
