@@ -120,6 +120,7 @@ def _ebnerd() -> Report:
         part = study.features.X[:items], study.clicked[:items], study.start[: study.trained + 1]
         lines.append(_line(study, delay, "trees", grow(*part, NONE, GROWTH).predict(study.features.X)))
         if delay == "5m":
+            lines.append(_line(study, delay, "HistGradientBoosting, row by row", _by_rows(study)))
             held, alone = study.holdout(1.0), study.candidates_only()
             curves = [
                 fit_shapes(alone, held, Shaping(step=0.25, rounds=1_200, slate_share=0.5, ridge=30.0, seed=seed))
@@ -131,6 +132,13 @@ def _ebnerd() -> Report:
             chosen = alone.only(np.array([alone.features.names.index(name) for name in few.shapes.names]))
             lines.append(_line(chosen, delay, "20 weights", few.predict(chosen.features.X)))
     return Figures("learn_ebnerd", "EB-NeRD, tested on the validation part", FACTS, lines)
+
+
+def _by_rows(study: Study) -> np.ndarray:
+    """Scores of scikit-learn's trees, on the same features."""
+    from recommender.learn.fitted import fit_branching
+
+    return fit_branching(study, study.holdout(1.0)).predict(study.features.X)
 
 
 def _mind() -> Report:
