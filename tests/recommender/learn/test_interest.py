@@ -22,6 +22,7 @@ from recommender import interest_files
 from recommender.interest import CANDIDATE, GROUPS, NAMES, Interest, Reference, name_of
 from recommender.learn.interest import LearnedInterest, NothingHolds, learn_interest, shown_of
 from recommender.learn.trees import Growth
+from recommender.replay.cli import options_with_model
 from recommender.replay.from_store import read_log
 from recommender.replay.served_log import ServedLog, moments
 from recommender.service import Service, ensure_default_weights
@@ -289,6 +290,11 @@ def test_serving_goes_on_without_the_model_and_takes_it_when_it_comes(
         assert service.snapshot.weights_of("for_you")["interest"] == 0.4
         slate = service.for_you(room.readers[0], limit=5)
         why = service.why(room.readers[0], slate.items[0].article_id)
+        version = room.store.live_weights("for_you")
+        assert version is not None
+        options = options_with_model(room.store, room.log.snapshot, str(version.version))
+        assert options["interest_model"] == number
+        assert options_with_model(room.store, service.snapshot, "tried.json")["interest_model"] == 0
         part = {one.signal: one for one in why.parts}["interest"]
         assert part.adds == pytest.approx(part.value * 0.4)
         assert part.value > 0
