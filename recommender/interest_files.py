@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from data.errors import InvalidInput
+from data.errors import InvalidInput, InvalidSettings
 from recommender.interest import DIGITS, NAMES, Interest, name_of, number_of
 
 log = logging.getLogger(__name__)
@@ -22,18 +22,25 @@ _PLAIN = ("slope", "offset", "usual")
 
 
 def save(folder: Path, model: Interest) -> int:
-    """Keep a model under its digest and give its number. It appears whole or not at all; the same again is one."""
+    """Keep a model under its digest and give its number. It appears whole or not at all; the same again is one.
+
+    InvalidSettings where the folder cannot be written.
+    """
     buffer = io.BytesIO()
     np.savez(buffer, feature=model.feature, edge=model.edge, value=model.value)
     plain = {name: float(getattr(model, name)) for name in _PLAIN}
     facts = {"features": list(NAMES), **plain, "told": dict(model.told)}
     digest = _digest(buffer.getvalue(), facts)
     made, draft = folder / digest[:DIGITS], folder / f".{uuid4().hex}.part"
-    if not made.is_dir():
-        draft.mkdir(parents=True)
-        (draft / ARRAYS).write_bytes(buffer.getvalue())
-        (draft / FACTS).write_text(json.dumps({"digest": digest, **facts}, indent=2))
-        draft.rename(made)
+    try:
+        if not made.is_dir():
+            draft.mkdir(parents=True)
+            (draft / ARRAYS).write_bytes(buffer.getvalue())
+            (draft / FACTS).write_text(json.dumps({"digest": digest, **facts}, indent=2))
+            draft.rename(made)
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise InvalidSettings(f"NEWSBELL_MODELS_DIR: no model can be kept in {folder} ({error})") from error
     return number_of(digest)
 
 

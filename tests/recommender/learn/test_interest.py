@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from data.clock import FixedClock
-from data.errors import InvalidInput, NotFound
+from data.errors import InvalidInput, InvalidSettings, NotFound
 from data.sample import generate
 from data.settings import Settings
 from data.store import Store
@@ -254,6 +254,23 @@ def test_a_damaged_model_is_refused(tmp_path: Path, learned: LearnedInterest, da
         facts.write_text(facts.read_text()[:40])
     with pytest.raises(InvalidInput, match="learn it again"):
         interest_files.load(tmp_path, number)
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, learned: LearnedInterest) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(InvalidSettings, match="NEWSBELL_MODELS_DIR"):
+        interest_files.save(tmp_path / "file", learned.model)
+
+
+def test_a_damaged_model_is_told_and_the_others_are_taken(
+    tmp_path: Path, learned: LearnedInterest, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = (interest_files.save(tmp_path, replace(learned.model, usual=one)) for one in (0.1, 0.2))
+    (tmp_path / name_of(bad) / interest_files.ARRAYS).write_bytes(b"torn")
+    models = interest_files.Models(tmp_path)
+    assert set(models.follow()) == {good}
+    assert models.follow() is models.follow()
+    assert [name_of(bad) in one for one in caplog.messages] == [True]
 
 
 def test_old_models_go_unless_weights_name_them(tmp_path: Path, learned: LearnedInterest) -> None:
