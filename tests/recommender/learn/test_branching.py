@@ -1,5 +1,6 @@
 """scikit-learn's boosted trees as plain arrays: the same scores, kept without pickle, compared on the same slates."""
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,9 +8,9 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from data.errors import InvalidInput
+from data.errors import InvalidInput, NotFound
 from recommender.learn import files
-from recommender.learn.branching import Branching, arrays_of, fit_pointwise
+from recommender.learn.branching import Branching, arrays_of, fit_lambdarank, fit_pointwise
 from recommender.learn.fitted import fit_branching
 from recommender.learn.study import Study
 from recommender.replay.causal import Features
@@ -82,3 +83,17 @@ def test_arrays_that_say_something_else_are_refused(study: Study, monkeypatch: p
     monkeypatch.setattr("recommender.learn.branching._below", lambda edges: (edges + 0.3).astype(np.float32))
     with pytest.raises(InvalidInput, match="do not say"):
         arrays_of(learner, study.features.X[:100])
+
+
+def test_lightgbm_says_the_same_as_its_arrays_where_it_is_there(study: Study) -> None:
+    pytest.importorskip("lightgbm")
+    asked = {"learning_rate": 0.2, "feature_fraction": 1.0, "min_data_in_leaf": 20}
+    found = fit_lambdarank(study.features.X, study.clicked, study.start, trees=30, **asked)
+    assert len(found) == 30
+    assert judged(study.slates, found.predict(study.features.X))["AUC"].mean > 0.7
+
+
+def test_where_lightgbm_is_not_there_it_is_said(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(NotFound, match="pip install lightgbm"):
+        fit_lambdarank(study.features.X, study.clicked, study.start)
