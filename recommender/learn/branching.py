@@ -140,8 +140,8 @@ def _below(edges: NDArray[np.float64]) -> FloatArray:
 @compiled_at_use()
 def _descend(X, start, feature, edge, left, right, value):
     score = np.zeros(len(X), np.float32)
-    for row in range(len(X)):
-        for tree in range(len(start) - 1):
+    for tree in range(len(start) - 1):  # outermost: its nodes stay in the cache
+        for row in range(len(X)):
             node = start[tree]
             while left[node] >= 0:
                 node = left[node] if X[row, feature[node]] <= edge[node] else right[node]
