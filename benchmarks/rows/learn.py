@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import Report
-from recommender.learn.study import Study
+from recommender.learn.study import Study, centred
 from recommender.learn.trees import Growth, Trees, grow
 from recommender.replay.causal import DELAYS_US
 from recommender.replay.judged import judged
@@ -118,9 +118,13 @@ def _ebnerd() -> Report:
         study = ebnerd_study(DATA / "ebnerd", DELAYS_US[delay])
         items = study.items(study.trained)
         part = study.features.X[:items], study.clicked[:items], study.start[: study.trained + 1]
-        lines.append(_line(study, delay, "trees", grow(*part, NONE, GROWTH).predict(study.features.X)))
+        ours = grow(*part, NONE, GROWTH).predict(study.features.X)
+        lines.append(_line(study, delay, "trees", ours))
         if delay == "5m":
-            lines.append(_line(study, delay, "HistGradientBoosting, row by row", _by_rows(study)))
+            theirs = _by_rows(study)
+            lines.append(_line(study, delay, "HistGradientBoosting, row by row", theirs))
+            added = centred(ours, study.start) + centred(theirs, study.start)
+            lines.append(_line(study, delay, "both, added", added))
             held, alone = study.holdout(1.0), study.candidates_only()
             curves = [
                 fit_shapes(alone, held, Shaping(step=0.25, rounds=1_200, slate_share=0.5, ridge=30.0, seed=seed))

@@ -16,15 +16,18 @@ from data.errors import InvalidInput, InvalidSettings, NotFound
 from data.sample import generate
 from data.settings import Settings
 from data.store import Store
+from data.values import RuleRow
 from data.wire import EventIn
 from recommender import for_you as listing
 from recommender import interest_files
+from recommender.experiments.serving import Trials
 from recommender.interest import CANDIDATE, GROUPS, NAMES, Interest, Reference, name_of
 from recommender.learn.interest import LearnedInterest, NothingHolds, learn_interest, shown_of
 from recommender.learn.trees import Growth
 from recommender.replay.cli import options_with_model
 from recommender.replay.from_store import read_log
 from recommender.replay.served_log import ServedLog, moments
+from recommender.rules import DeskRule
 from recommender.service import Service, ensure_default_weights
 from recommender.signals import SIGNALS
 from recommender.windowed import Windowed
@@ -157,6 +160,26 @@ def test_parts_sum_to_the_score_of_every_candidate(room: Room, learned: LearnedI
         values = moment.ranked.S[:, SIGNALS.index("interest")]
         assert 0 < values.max() <= 1
         assert values.min() >= 0
+
+
+def test_parts_and_rules_sum_to_the_score(room: Room, learned: LearnedInterest) -> None:
+    log = under(room, learned.model)
+    source = int(log.snapshot.index.columns.source_id[0])
+    row = RuleRow(1, "boost", "for_you", "source", str(source), 0.2, None, NOW - timedelta(days=1), None, "desk", "")
+    log = replace(log, snapshot=replace(log.snapshot, rules={"for_you": (DeskRule(row, source),)}))
+    for moment in list(moments(log, limit=PLACES))[:READERS]:
+        result = moment.ranked.result
+        assert result.adjust.max() > 0
+        assert result.parts[:, SIGNALS.index("interest")].max() > 0
+        np.testing.assert_allclose(result.parts.sum(axis=1) + result.adjust, result.score, atol=2e-6)
+
+
+def test_an_experiment_tries_a_version_with_its_model(room: Room, learned: LearnedInterest) -> None:
+    tried = under(room, learned.model).snapshot
+    row = replace(tried.weights["for_you"], version=9)
+    live = replace(room.log.snapshot, models=tried.models, trials=Trials((), {("for_you", 9): row}))
+    assert live.interest_of("for_you") is None
+    assert live.under_version("for_you", 9).interest_of("for_you") is learned.model
 
 
 def test_no_list_changes_while_interest_weighs_nothing(room: Room, learned: LearnedInterest) -> None:
