@@ -121,4 +121,6 @@ def _model(facts: Mapping[str, Any], arrays: Mapping[str, Any], path: Path) -> I
     if not is_tree or (feature.size and not 0 <= feature.min() <= feature.max() < len(NAMES)):
         raise InvalidInput(f"the click model in {path} holds no trees: learn it again")
     slope, offset, usual = (float(facts[name]) for name in _PLAIN)
+    if not np.isfinite([slope, offset, usual]).all() or not np.isfinite(value).all():
+        raise InvalidInput(f"the click model in {path} holds numbers that are none: learn it again")
     return Interest(feature, edge, value, slope, offset, usual, dict(facts["told"]))

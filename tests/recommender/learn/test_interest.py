@@ -279,6 +279,16 @@ def test_a_damaged_model_is_refused(tmp_path: Path, learned: LearnedInterest, da
         interest_files.load(tmp_path, number)
 
 
+def test_a_model_of_numbers_that_are_none_is_refused(tmp_path: Path, learned: LearnedInterest) -> None:
+    for broken in (
+        replace(learned.model, value=learned.model.value * np.float32("nan")),
+        replace(learned.model, slope=float("inf")),
+        replace(learned.model, feature=learned.model.feature + len(NAMES)),
+    ):
+        with pytest.raises(InvalidInput, match="learn it again"):
+            interest_files.load(tmp_path, interest_files.save(tmp_path, broken))
+
+
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, learned: LearnedInterest) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(InvalidSettings, match="NEWSBELL_MODELS_DIR"):
