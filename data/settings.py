@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     index_dir: Path | None = Field(
         Path("var/index"), description="Where servers keep the index between starts; empty keeps none"
     )
+    models_dir: Path | None = Field(
+        Path("var/models"), description="Where learned click models are kept, for all workers; empty keeps none"
+    )
     refresh_s: float = Field(0.5, ge=0.05, le=60, description="How often a worker looks for changed rows")
     fetch_timeout_s: float = Field(20.0, gt=0, le=600, description="Longest time one feed may take, in all")
     fetch_max_bytes: int = Field(20_000_000, gt=0, description="Largest feed read, after decompression")
@@ -74,9 +77,12 @@ class Settings(BaseSettings):
         0.0, ge=0, le=168, description="The scheduler learns weights so often and leaves them as a draft; 0: never"
     )
     learn_days: int = Field(28, ge=1, le=366, description="Of how many days of lists it learns")
+    learn_interest: bool = Field(
+        False, description="It learns a click model too, for the signal of interest: `newsbell learn --interest`"
+    )
     dask: str | None = Field(None, description="Dask scheduler address for ranking many readers")
 
-    @field_validator("index_dir", mode="before")
+    @field_validator("index_dir", "models_dir", mode="before")
     @classmethod
     def _no_folder(cls, folder: object) -> object:
         return None if folder == "" else folder

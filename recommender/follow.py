@@ -19,6 +19,8 @@ from recommender.build import PAGE, Built, build, pages
 from recommender.experiments.serving import Trials
 from recommender.index import ArticleIndex, Rows
 from recommender.index_files import Kept, Stamp
+from recommender.interest import name_of
+from recommender.interest_files import Models
 from recommender.popularity import KEEP_H
 from recommender.rules import DeskRule
 from recommender.signals import HOUR_US
@@ -42,9 +44,11 @@ class Follower:
     """
 
     def __init__(
-        self, store: Store, progress: Progress | None = None, *, beside: Beside | None = None, keep: Path | None = None
-    ) -> None:
+        self, store: Store, progress: Progress | None = None, *, beside: Beside | None = None, keep: Path | None = None,
+        models: Path | None = None,
+    ) -> None:  # fmt: skip
         self.store, self.progress, self.beside, self.keep = store, progress, beside, keep
+        self.models = Models(models)
         self.snapshot = Snapshot(ArticleIndex.empty(Epoch.fit([])))
         self.keeper = StoryKeeper()
         self.rev = self.batch = self.fitted_on = 0
@@ -54,6 +58,7 @@ class Follower:
         self.saved_rev = 0
         self.opened: Stamp | None = None  # of the kept index this began with
         self.now_us = 0
+        self._missed = 0  # the click model that is not there
 
     def follow(self, now: datetime) -> bool:
         """Bring the snapshot up to the rows committed by now; whether anything changed."""
@@ -293,6 +298,22 @@ class Follower:
         old, trials = self.snapshot, self._trials(now)
         if (sources, weights, looked_up, trials) != (old.sources, old.weights, old.rules, old.trials):
             self.snapshot = replace(old, sources=sources, weights=weights, rules=looked_up, trials=trials)
+
+        self._follow_models()
+
+    def _follow_models(self) -> None:
+        """The click models there are; that the live version names one which is not there is said once."""
+        models = self.models.follow()
+        if models.keys() != self.snapshot.models.keys():
+            self.snapshot = replace(self.snapshot, models=models)
+        row = self.snapshot.weights.get("for_you")
+        wanted = int(row.options.get("interest_model", 0)) if row and row.weights.get("interest") else 0
+        if wanted and wanted not in models and self._missed != wanted:
+            log.warning(
+                "for-you weights %d name the click model %s, which is not in %s: interest weighs 0 until it is",
+                row.version if row else 0, name_of(wanted), self.models.folder,
+            )  # fmt: skip
+        self._missed = wanted if wanted not in models else 0
 
     def _trials(self, now: datetime) -> Trials:
         """The experiments that run, and the versions they try, which never change."""

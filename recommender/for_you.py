@@ -102,11 +102,11 @@ def for_you(snapshot: Snapshot, reader: ReaderView, ask: Ask, *, at_us: int, lan
     language_tier = _tier(window, places, profiles, ask, language)
     decided = (snapshot, window, places, profiles, reader.choices, at_us, options.freshness_scale)
     if ask.since_us is None:
-        candidates = Windowed(*decided, language_tier)
+        candidates = Windowed(*decided, language_tier, reader.impressions)
     else:
         unseen = window.published_at_us[places] > ask.since_us
         tier = catch_up.tiers(language_tier, unseen) if ask.unseen_first else language_tier
-        candidates = catch_up.CaughtUp(*decided, tier, since_us=ask.since_us)
+        candidates = catch_up.CaughtUp(*decided, tier, reader.impressions, since_us=ask.since_us)
     rows, placed = window.rows[places], None
     if desk:
         total = score(candidates.S, weights)

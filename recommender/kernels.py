@@ -11,6 +11,7 @@ MODULES = (
     "recommender.profile",
     "recommender.admission",
     "recommender.window",
+    "recommender.interest",
     "recommender.windowed",
     "recommender.mmr",
     "recommender.slates",

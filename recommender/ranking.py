@@ -30,6 +30,7 @@ class Options:
     floor: float = 0.0  # related: least cosine to be called related; 0: the built-in one
     freshness_scale: float = 1.0  # stretches every half-life
     seen_cap: int = 12  # shown this often and never opened: no longer offered
+    interest_model: int = 0  # the click model behind `interest`, by `interest.number_of`; 0: none
     explore_share: float = 0.0  # of for-you pages whose last place tries a new article; at most a fifth
     same: float = 0.85  # cosine from which an item is the same text as a better placed one, and left out
 
@@ -206,9 +207,9 @@ def _page(
     """The places filled from the best `size` candidates, and which of them the desk holds there."""
     options, limit = query.options, min(query.limit, len(candidates))
     slots = _slots(placement, limit)
-    best = _best(candidates, total, size)
-    special = {*slots.values(), *placement.must_show} - set(best.tolist()) if slots or placement.must_show else ()
-    rows = np.concatenate([best, np.array(sorted(special), np.intp)])
+    first = best(candidates, total, size)
+    special = {*slots.values(), *placement.must_show} - set(first.tolist()) if slots or placement.must_show else ()
+    rows = np.concatenate([first, np.array(sorted(special), np.intp)])
     at = {int(one): place for place, one in enumerate(rows)} if slots else {}
     keys = candidates.keys(rows)
     pool = Pool(
@@ -230,7 +231,7 @@ def _page(
 _WHY = {PIN: "pin", MUST_SHOW: "must_show"}
 
 
-def _best(candidates: Rankable, total: FloatArray, size: int) -> NDArray[np.intp]:
+def best(candidates: Rankable, total: FloatArray, size: int) -> NDArray[np.intp]:
     """The first `size` candidates in the order of scores; the others are looked at once and not sorted."""
     tier, rows = candidates.tier, candidates.leaders()
     if rows is not None and size <= len(rows):

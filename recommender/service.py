@@ -55,7 +55,7 @@ class Service:
         self.store, self.settings, self.clock = store, settings, clock
         self.observer = Observer()
         self.writer = Writer(store, clock, self)
-        self._follower = Follower(store, progress, keep=settings.index_dir)
+        self._follower = Follower(store, progress, keep=settings.index_dir, models=settings.models_dir)
         self.shelf = Shelf(store)
         self.followed_at = float("-inf")  # of `monotonic`
         self._newest = 0  # the largest article number taken in

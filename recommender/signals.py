@@ -38,9 +38,10 @@ def similarity(cosine: ArrayLike, topic: ArrayLike = 0.0, evidence: ArrayLike = 
     return _float32(share * closeness(cosine) + (1.0 - share) * np.asarray(topic, np.float64))
 
 
-def interest(count: int) -> FloatArray:
-    """The learned model's probability of a read: 0 for all `count` candidates until something was learned."""
-    return np.zeros(count, np.float32)
+def interest(chance: ArrayLike, usual: float) -> FloatArray:
+    """A learned chance of a read as a share of itself and the usual one: 0.5 is usual, 0.9 nine times that."""
+    found = np.asarray(chance, np.float64)
+    return _float32(found / (found + max(usual, 1e-9)))
 
 
 def freshness(published_at_us: IntArray, lifetime: NDArray[np.int8], at_us: int, *, scale: float = 1.0) -> FloatArray:

@@ -11,6 +11,7 @@ from recommender import signals
 from recommender.columns import base
 from recommender.experiments.serving import Trials
 from recommender.index import ArticleIndex, Rows
+from recommender.interest import Interest
 from recommender.popularity import Popularity
 from recommender.profile import Profiles
 from recommender.ranking import Options
@@ -51,11 +52,24 @@ class Snapshot:
     rules: Mapping[str, tuple[DeskRule, ...]] = field(default_factory=dict)
     windows: Windows = field(default_factory=Windows, compare=False, repr=False)  # kept from snapshot to snapshot
     trials: Trials = field(default_factory=Trials)
+    models: Mapping[int, Interest] = field(default_factory=dict, compare=False, repr=False)  # by number
 
     def weights_of(self, surface: str) -> Mapping[str, float]:
-        """The live weights of a surface; the built-in ones before any were published."""
+        """The live weights of a surface; the built-in ones before any were published.
+
+        Interest weighs 0 where the click model that the version names is not here.
+        """
         row = self.weights.get(surface)
+        if row and row.weights.get("interest") and self.interest_of(surface) is None:
+            return {**row.weights, "interest": 0.0}
         return row.weights if row else WEIGHTS[surface]
+
+    def interest_of(self, surface: str) -> Interest | None:
+        """The click model that the live version of for-you weights names and gives a weight; None without."""
+        row = self.weights.get(surface)
+        if surface != "for_you" or row is None or not row.weights.get("interest"):
+            return None
+        return self.models.get(int(row.options.get("interest_model", 0)))
 
     def options_of(self, surface: str) -> Options:
         """The live options of a surface, on top of the built-in ones."""

@@ -9,19 +9,24 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from data.values import FloatArray
+from data.values import FloatArray, Histories
 from recommender import signals
 from recommender.compiled import compiled
+from recommender.considered import Told
+from recommender.interest import CONSIDERED, Reference
 from recommender.mmr import Alike
 from recommender.packed import F32, F32_2, I64, Packed, Slots, Summed, array
 from recommender.profile import Profiles, liked
-from recommender.ranking import SCORE_STEP, Keys, Likeness
+from recommender.ranking import SCORE_STEP, Keys, Likeness, best
 from recommender.rules import Choices
-from recommender.snapshot import Snapshot, trust_in
+from recommender.signals import SIGNALS, weight_vector
+from recommender.snapshot import Snapshot, empty_history, trust_in
 from recommender.window import Marks, Places, Taste, Window, add_texts, signal_rows
 
 _MARKS = array(nb.boolean)
 NO_MARKS, NO_TIER = np.zeros(0, np.uint8), np.zeros(0, np.int8)
+NO_IMPRESSIONS = empty_history()
+INTEREST, SURFACE = SIGNALS.index("interest"), "for_you"
 BOUNDED = 1_000  # candidates from which on it pays to bound scores before texts are compared
 
 
@@ -30,7 +35,8 @@ class Windowed:
     """Candidates of one reader at some places of a window, as `rank` asks for them.
 
     Texts are compared for those alone that may be among the best; the other signals bound the score of the rest. Row
-    for row the numbers are the same however many are compared.
+    for row the numbers are the same however many are compared. Where the weights name a click model, it is asked about
+    the CONSIDERED best by the other signals; the interest of the rest is 0.
     """
 
     snapshot: Snapshot
@@ -41,6 +47,7 @@ class Windowed:
     at_us: int
     scale: float  # of freshness
     tier: NDArray[np.int8] | None
+    impressions: Histories = NO_IMPRESSIONS
 
     def __len__(self) -> int:
         return len(self.places)
@@ -59,23 +66,69 @@ class Windowed:
     def S(self) -> FloatArray:  # noqa: N802
         """The signals (places x 8), every text compared."""
         self._compare(np.flatnonzero(~self.compared))
-        return self._S
+        return self._judged
 
     def signals_of(self, chosen: NDArray[np.intp]) -> FloatArray:
         """The signals of some (chosen x 8)."""
+        self._compare_some(chosen)
+        return self._judged[chosen]
+
+    def scores(self, weights: FloatArray, adjust: FloatArray, size: int) -> FloatArray:
+        """The scores; of those that cannot be among the best `size` without what texts add.
+
+        Interest only ever adds, and only to the considered: so who is among the best is among them, or among the best
+        without it.
+        """
+        S = self._judged
+        total = self._by_others(_without_interest(weights), adjust, size)
+        if self.snapshot.interest_of(SURFACE) is not None:
+            _retold(total, S, weights, adjust, np.asarray(self.considered, np.int64), self.compared)
+        return total
+
+    @cached_property
+    def considered(self) -> NDArray[np.intp]:
+        """The candidates that a click model is asked about: the CONSIDERED best by the other signals."""
+        weights = _without_interest(weight_vector(self.snapshot.weights_of(SURFACE)))
+        return best(self, self._by_others(weights, np.zeros(len(self), np.float32), CONSIDERED), CONSIDERED)
+
+    def interest_features(self, chosen: NDArray[np.intp]) -> FloatArray:
+        """X (features x chosen), as a click model learns from them and is asked with them."""
+        return self._reference.features(self._columns(chosen), self._told.context)
+
+    @cached_property
+    def _judged(self) -> FloatArray:
+        """S once the click model, if the weights name one, was asked about the considered."""
+        model = self.snapshot.interest_of(SURFACE)
+        if model is not None and len(self.considered):
+            self._S[self.considered, INTEREST] = model.signal(self.interest_features(self.considered))
+        return self._S
+
+    @cached_property
+    def _reference(self) -> Reference:
+        return Reference.of(self._columns(self.considered))
+
+    @cached_property
+    def _told(self) -> Told:
+        return Told(self.window, self.snapshot.popularity, self.impressions, self.at_us, self._taste.share)
+
+    def _columns(self, chosen: NDArray[np.intp]) -> FloatArray:
+        self._compare_some(chosen)
+        return self._told.columns(self.places[chosen], self._S[chosen])
+
+    def _compare_some(self, chosen: NDArray[np.intp]) -> None:
         if not self.compared[chosen].all():
             wanted = np.zeros(len(self), np.bool_)
             wanted[chosen] = True
             self._compare(np.flatnonzero(wanted & ~self.compared))
-        return self._S[chosen]
 
-    def scores(self, weights: FloatArray, adjust: FloatArray, size: int) -> FloatArray:
-        """The scores; of those that cannot be among the best `size` without what texts add."""
+    def _by_others(self, weights: FloatArray, adjust: FloatArray, size: int) -> FloatArray:
+        """The scores without interest; of those that cannot be among the best `size` without what texts add."""
         most = float(weights[0]) * self._taste.share  # that texts can add
         based: FloatArray
         first, based = _based(self._S, weights, adjust, NO_TIER if self.tier is None else self.tier)
         if most <= 0 or len(first) < max(BOUNDED, 4 * size):
-            return np.asarray(self.S @ weights + adjust, np.float32)
+            self._compare(np.flatnonzero(~self.compared))
+            return np.asarray(self._S @ weights + adjust, np.float32)
         self._compare(_untold(based, first, self.compared, _bar(based[first], 2 * size)))
         told = _retold(based, self._S, weights, adjust, first, self.compared)
         bar = _bar(told, size) - 2 * SCORE_STEP
@@ -120,6 +173,12 @@ class Windowed:
     @cached_property
     def _taste(self) -> Taste:
         return _taste(self.snapshot, self.window, self.profiles, self.choices)
+
+
+def _without_interest(weights: FloatArray) -> FloatArray:
+    others = weights.copy()
+    others[INTEREST] = 0.0
+    return others
 
 
 def _bar(values: FloatArray, count: int) -> float:

@@ -21,6 +21,7 @@ class Stopped(NewsbellError):
 def learn_apart(settings: Settings, must_stop: Callable[[], bool]) -> str:
     """What was learned, or why nothing could be, in one sentence. Raises Stopped when `must_stop` says so meanwhile."""
     command = [sys.executable, "-m", "scheduler.cli", "learn", "--days", str(settings.learn_days), "--json"]
+    command += ["--interest"] if settings.learn_interest else []
     given = os.environ | {"NEWSBELL_DATABASE_URL": settings.database_url}
     with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(command, env=given, stdout=told, stderr=errors)  # noqa: S603  our own program
@@ -47,9 +48,10 @@ def _is_running(process: "subprocess.Popen[bytes]") -> bool:
 
 def _sentence(told: dict[str, object]) -> str:
     figures = [f"{_mean(told[one])} {what}" for one, what in (("learned", "with them"), ("live", "with the live ones"))]
+    model = f" and a click model of {told['trees']} trees" if told.get("trees") else ""
     return (
-        f"learned for-you weights from {told['lists']} lists, {told['opened']} of them with something opened; nDCG@10 "
-        f"{' and '.join(figures)}; they wait as a draft"
+        f"learned for-you weights{model} from {told['lists']} lists, {told['opened']} of them with something opened; "
+        f"nDCG@10 {' and '.join(figures)}; they wait as a draft"
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import Report
-from recommender.learn.study import DAY_US, Study
+from recommender.learn.study import DAY_US, Study, centred
 from recommender.learn.trees import Growth, Trees, grow
 from recommender.replay.causal import DELAYS_US
 from recommender.replay.judged import judged
@@ -48,6 +48,7 @@ def _cell(value: object) -> str:
 def run(options: argparse.Namespace) -> Iterator[Report]:
     """Costs on made-up slates; with --large the figures on EB-NeRD and MIND, where they are there."""
     yield _scoring(options)
+    yield _interest(options)
     yield _retraining(options)
     if options.large and DATA.is_dir():
         yield _ebnerd()
@@ -71,6 +72,25 @@ def _scoring(options: argparse.Namespace) -> Report:
         spent.append((time.thread_time_ns() - start) / 1e6)
     lines = [{"candidates": 500, "trees": len(trees), "median ms": float(np.median(spent)), "least ms": min(spent)}]
     return Figures("learn_scoring", "Scoring 500 candidates with the trees", FACTS, lines)
+
+
+def _interest(options: argparse.Namespace) -> Report:
+    """The signal of one list: ranks among the considered, then the trees."""
+    from recommender.interest import CANDIDATE, CONSIDERED, NAMES, Interest, Reference
+    from recommender.learn.interest import GROWTH as OWN
+
+    rng, shape = np.random.default_rng(options.seed), (OWN.trees, OWN.depth)
+    edge, value = rng.random(shape, np.float32), rng.normal(0, 0.01, (OWN.trees, 2**OWN.depth)).astype(np.float32)
+    model = Interest(rng.integers(0, len(NAMES), shape).astype(np.int32), edge, value, 1.0, -2.0, 0.1)
+    columns, context = rng.random((len(CANDIDATE), CONSIDERED), np.float32), np.array([0.5, 12], np.float32)
+    spent = []
+    for _ in range(20 if options.quick else 300):
+        start = time.thread_time_ns()
+        model.signal(Reference.of(columns).features(columns, context))
+        spent.append((time.thread_time_ns() - start) / 1e6)
+    facts = {"trees": OWN.trees, "depth": OWN.depth, "features": len(NAMES)}
+    line = {"candidates": CONSIDERED, "median ms": float(np.median(spent)), "least ms": min(spent)}
+    return Figures("learn_interest", "The signal of interest for one list", facts, [line])
 
 
 def _retraining(options: argparse.Namespace) -> Report:
@@ -100,8 +120,13 @@ def _ebnerd() -> Report:
         study = ebnerd_study(DATA / "ebnerd", DELAYS_US[delay])
         items = study.items(study.trained)
         part = study.features.X[:items], study.clicked[:items], study.start[: study.trained + 1]
-        lines.append(_line(study, delay, "trees", grow(*part, NONE, GROWTH).predict(study.features.X)))
+        ours = grow(*part, NONE, GROWTH).predict(study.features.X)
+        lines.append(_line(study, delay, "trees", ours))
         if delay == "5m":
+            theirs = _by_rows(study)
+            lines.append(_line(study, delay, "HistGradientBoosting, row by row", theirs))
+            added = centred(ours, study.start) + centred(theirs, study.start)
+            lines.append(_line(study, delay, "both, added", added))
             held, alone = study.holdout(1.0), study.candidates_only()
             curves = [
                 fit_shapes(alone, held, Shaping(step=0.25, rounds=1_200, slate_share=0.5, ridge=30.0, seed=seed))
@@ -129,6 +154,13 @@ def _again_each_day(study: Study, delay: str) -> Iterator[dict[str, object]]:
             scores[place, asked] = trees.predict(study.features.X[asked])
     yield _line(study, delay, "trees, grown again each day", scores[0])
     yield _line(study, delay, "three seeds of them, added", scores.sum(0))
+
+
+def _by_rows(study: Study) -> np.ndarray:
+    """Scores of scikit-learn's trees, on the same features."""
+    from recommender.learn.fitted import fit_branching
+
+    return fit_branching(study, study.holdout(1.0)).predict(study.features.X)
 
 
 def _mind() -> Report:

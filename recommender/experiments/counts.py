@@ -1,14 +1,15 @@
 """From the rows of an experiment to counts by reader and day."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from data.clock import micros
 from data.experiments import ExperimentRow
-from recommender.experiments.compare import Path, preference_path, ratio_path
+from recommender.experiments.compare import Path, preference_path, ratio_path, variation
+from recommender.experiments.cuped import Before, adjusted_path, variation_beside
 from recommender.experiments.interleave import FIRST, SECOND
 from recommender.experiments.metrics import Rate
 from recommender.experiments.serving import arm_of, takes_part
@@ -27,6 +28,8 @@ class Counts:
     lists: Doubles  # (readers x days)
     responses: Mapping[str, Doubles]  # kinds joined by "+" -> (readers x days)
     credit: tuple[Doubles, Doubles]  # clicks for the first and second version of interleaved lists (readers x days)
+    # What the same readers did before: lists as "", responses by kinds (readers,); empty where that is not known.
+    past: Mapping[str, Doubles] = field(default_factory=dict)
 
     @property
     def days(self) -> int:
@@ -47,9 +50,24 @@ class Counts:
         return self.lists if rate.kinds else _first_days(self.lists)
 
     def path(self, rate: Rate) -> Path:
-        """The rate of the second arm against that of the first, upwards where it is better."""
-        found = ratio_path(self.above(rate), self.below(rate), self.arm)
+        """The rate of the second arm against that of the first, upwards where it is better, less what was so before."""
+        counts, before = (self.above(rate), self.below(rate)), self.before(rate)
+        found = adjusted_path(*counts, self.arm, before) if before else ratio_path(*counts, self.arm)
         return Path(rate.sense * found.effect, found.error, found.readers)
+
+    def before(self, rate: Rate) -> Before | None:
+        """What the readers did before the experiment, by a rate; None where nobody was seen then."""
+        lists = self.past.get("", np.zeros(0))
+        if not lists.any():
+            return None
+        if rate.kinds:
+            return Before(self.past["+".join(rate.kinds)], lists)
+        return Before(lists, (lists > 0).astype(np.float64))
+
+    def variation(self, rate: Rate) -> float:
+        """How much readers differ in a rate, beside what was known of them before: what a sample size depends on."""
+        counts, before = (self.above(rate), self.below(rate)), self.before(rate)
+        return variation_beside(*counts, before) if before else variation(*counts)
 
     @property
     def preference(self) -> Path:
@@ -64,11 +82,13 @@ def count(
     responses: Sequence[ResponseTo],
     teams: Mapping[str, Mapping[int, int]],
     until_us: int,
+    before: tuple[Sequence[ListOf], Sequence[ResponseTo]] = ((), ()),
 ) -> Counts:
     """Counts over the whole days of the experiment that are over at `until_us`; later rows do not matter.
 
     Readers count from their first list in the experiment, in the arm that the hash gives them, whatever version served
     them. A response counts on its own day, once for a list and article, if the list was one of the experiment's.
+    `before`: lists and responses of a time before it.
     """
     start = micros(experiment.starts_at)
     days = int(np.clip((until_us - start) // DAY_US, 0, experiment.days))
@@ -76,6 +96,7 @@ def count(
     place = {reader: number for number, reader in enumerate(dict.fromkeys(one[1] for one in ours))}
     owner = {served_id: place[reader] for served_id, reader, _ in ours}
     table = _Table(len(place), days, start)
+    rates = tuple(rates)
     firsts = _first_by_rate(rates, responses)
     known = {name: [(owner[i], at) for i, _, at in found if i in owner] for name, found in firsts.items()}
     clicks = [(i, article, at) for i, article, at in firsts.get("open+read+finish", []) if i in owner and i in teams]
@@ -88,7 +109,22 @@ def count(
         table.of([(place[reader], at) for _, reader, at in ours]),
         {name: table.of(found) for name, found in known.items()},
         (credit[0], credit[1]),
+        _past(place, rates, *before),
     )
+
+
+def _past(
+    place: Mapping[str, int], rates: Iterable[Rate], lists: Sequence[ListOf], responses: Sequence[ResponseTo]
+) -> dict[str, Doubles]:
+    """Lists and responses of these readers in a time before, as sums (readers,)."""
+    owner = {served_id: place[reader] for served_id, reader, _ in lists if reader in place}
+    told = {"": list(owner.values())}
+    for name, found in _first_by_rate(rates, responses).items():
+        told[name] = [owner[served_id] for served_id, _, _ in found if served_id in owner]
+    return {
+        name: np.bincount(np.array(readers, np.int64), minlength=len(place)).astype(np.float64)
+        for name, readers in told.items()
+    }
 
 
 def _first_by_rate(rates: Iterable[Rate], responses: Sequence[ResponseTo]) -> dict[str, list[tuple[str, int, int]]]:

@@ -10,7 +10,7 @@ from data.errors import Conflict, InvalidInput
 from data.experiments import EXPERIMENT_KINDS, LIVE, Arm, ExperimentRow
 from data.store import Store
 from recommender.experiments.assignment import BUCKETS, check_shares, free_buckets
-from recommender.experiments.compare import LEAST_READERS, variation
+from recommender.experiments.compare import LEAST_READERS
 from recommender.experiments.counts import Counts, count
 from recommender.experiments.metrics import GUARDRAILS, RATES, rate_of
 from recommender.experiments.power import effect_found, readers_needed
@@ -22,6 +22,7 @@ from recommender.snapshot import OPTIONS
 LONGEST_DAYS = 366
 CANDIDATE_OPTIONS = ("window_h", "seen_cap")  # what decides which articles are candidates at all
 SURFACE = "for_you"
+BEFORE_DAYS = 14  # of what readers did before an experiment, as far as the log reaches back
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def size(store: Store, *, effect_share: float, days: int, now: datetime, metric:
     past = _past(store, days, now)
     if len(past.arm) < LEAST_READERS or not past.above(rate).sum():
         raise InvalidInput(f"fewer than {LEAST_READERS} readers in the log of the last {days} days; serve lists first")
-    spread = variation(past.above(rate), past.below(rate))
+    spread = past.variation(rate)
     if not spread > 0:
         raise InvalidInput("every reader did the same in that time; serve lists for longer first")
     needed = readers_needed(effect_share, spread, days)
@@ -137,8 +138,11 @@ def counted(store: Store, row: ExperimentRow, now: datetime) -> Counts:
     kinds = sorted({kind for rate in rates for kind in rate.kinds})
     lists = store.lists_served(row.surface, row.starts_at, until)
     responses = store.responses(kinds, row.starts_at, until)
-    teams = store.teams_served(row.surface, row.starts_at, until) if row.kind == "interleave" else {}
-    return count(row, rates, lists, responses, teams, micros(until))
+    if row.kind == "interleave":
+        return count(row, rates, lists, responses, store.teams_served(row.surface, row.starts_at, until), micros(until))
+    first = row.starts_at - timedelta(days=BEFORE_DAYS)
+    before = store.lists_served(row.surface, first, row.starts_at), store.responses(kinds, first, row.starts_at)
+    return count(row, rates, lists, responses, {}, micros(until), before)
 
 
 def _pinned(store: Store, version: int) -> int:

@@ -11,12 +11,13 @@ import numpy as np
 
 from data.errors import InvalidInput, NotFound
 from recommender.learn.bins import Bins
+from recommender.learn.branching import Branching
 from recommender.learn.linear import Linear
 from recommender.learn.shapes import Shapes
 from recommender.learn.trees import Trees
 
-Model = Linear | Shapes | Trees
-_KINDS: Mapping[str, type[Model]] = {"linear": Linear, "shapes": Shapes, "trees": Trees}
+Model = Linear | Shapes | Trees | Branching
+_KINDS: Mapping[str, type[Model]] = {"linear": Linear, "shapes": Shapes, "trees": Trees, "branching": Branching}
 
 
 def save(folder: Path, model: Model, facts: Mapping[str, Any]) -> str:
@@ -55,7 +56,7 @@ def _arrays(model: Model) -> dict[str, Any]:
         return {"mean": model.mean, "scale": model.scale, "weights": model.weights}
     if isinstance(model, Shapes):
         return {"edges": model.bins.edges, "value": model.value}
-    return {"feature": model.feature, "edge": model.edge, "value": model.value}
+    return dict(vars(model))
 
 
 def _model(kind: str, names: tuple[str, ...], arrays: dict[str, Any]) -> Model:
@@ -63,7 +64,7 @@ def _model(kind: str, names: tuple[str, ...], arrays: dict[str, Any]) -> Model:
         return Linear(names, **arrays)
     if kind == "shapes":
         return Shapes(names, Bins(arrays["edges"]), arrays["value"])
-    return Trees(**arrays)
+    return Trees(**arrays) if kind == "trees" else Branching(**arrays)
 
 
 def _write(path: Path, content: bytes) -> None:

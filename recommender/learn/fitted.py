@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.values import FloatArray, IntArray
+from recommender.learn.branching import Branching, fit_pointwise
 from recommender.learn.shapes import Shapes, Shaping, shape
 from recommender.learn.study import Study, centred
 from recommender.learn.trees import Growth, Trees, grow
@@ -41,6 +43,15 @@ def fit_trees(study: Study, holdout: IntArray, growth: Growth, until: int | None
     part = X[:items], study.clicked[:items], study.start[: count + 1]
     stopped = grow(*part, holdout, growth)
     return grow(*part, np.zeros(0, np.int64), replace(growth, trees=max(1, int(len(stopped) * AFTER_HOLDOUT))))
+
+
+def fit_branching(study: Study, holdout: IntArray, *, seed: int = 0, **settings: Any) -> Branching:
+    """scikit-learn's trees on the training part, row by row: stopped at the holdout, then grown on all."""
+    items = study.items(study.trained)
+    X, clicked = study.features.X[:items], study.clicked[:items]
+    held = np.isin(np.repeat(np.arange(study.trained), np.diff(study.start[: study.trained + 1])), holdout)
+    stopped = fit_pointwise(X[~held], clicked[~held], (X[held], clicked[held]), seed=seed, **settings)
+    return fit_pointwise(X, clicked, seed=seed, **{**settings, "max_iter": int(len(stopped) * AFTER_HOLDOUT)})
 
 
 def fit_shapes(study: Study, holdout: IntArray, shaping: Shaping) -> Shapes:

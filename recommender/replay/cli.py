@@ -76,6 +76,7 @@ def _own(delays: "Mapping[str, int]", weights: str | None, days: int) -> list[di
     with opened_log(days) as (store, log):
         live = log.snapshot.weights_of("for_you")
         tried = weights_from(store, weights) if weights else live
+        options = options_with_model(store, log.snapshot, weights) if weights else None
         rows = []
         for name, delay_us in delays.items():
             with meter(f"delay {name}", len(log)) as more:
@@ -83,6 +84,7 @@ def _own(delays: "Mapping[str, int]", weights: str | None, days: int) -> list[di
                     log,
                     tried,
                     random=np.random.default_rng(0),
+                    options=options,
                     delay_us=delay_us,
                     progress=lambda *_, more=more: more(1),
                 )
@@ -90,6 +92,13 @@ def _own(delays: "Mapping[str, int]", weights: str | None, days: int) -> list[di
             figures = ("ndcg_10", "coverage", "median_age_h", "must_read_reach")
             rows.append(counts | {one: plain(getattr(found, one)) for one in figures})
         return rows
+
+
+def options_with_model(store: Any, snapshot: Any, named: str) -> "Mapping[str, float]":
+    """The live options, with the click model that a version names; a file of weights names none."""
+    row = snapshot.weights.get("for_you")
+    version = store.weight_version("for_you", int(named)).options if named.isdecimal() else {}
+    return {**(row.options if row else {}), "interest_model": float(version.get("interest_model", 0))}
 
 
 class opened_log:  # noqa: N801 used as a function

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.experiments.compare import Path, preference_path, ratio_path
+from recommender.experiments.cuped import Before, adjusted_path
 from recommender.experiments.interleave import FIRST, SECOND, team_draft
 from recommender.experiments.judge import Finding, judge
 from recommender.simulate.slates import World, clicks, liking, looked_at, ranked, requests
@@ -16,11 +17,26 @@ Doubles = npt.NDArray[np.float64]
 PLACES = 10
 
 
-def split_trial(readers: int, days: int, random: np.random.Generator, *, lift_share: float = 0.0) -> Finding:
-    """One A/B test of `readers` readers in two even arms, looked at daily; the second arm is better by `lift_share`."""
+def split_trial(
+    readers: int, days: int, random: np.random.Generator, *, lift_share: float = 0.0, before_days: int = 0
+) -> Finding:
+    """One A/B test of `readers` readers in two even arms, looked at daily; the second arm is better by `lift_share`.
+
+    With `before_days` of a log of the same readers, which the result is adjusted by.
+    """
     arm = random.integers(0, 2, readers)
-    found = traffic(Habits.draw(readers, random), days, random, lift_share=np.where(arm == 1, lift_share, 0.0))
-    return judge(ratio_path(found.opens, found.lists, arm), days)
+    habits = Habits.draw(readers, random)
+    found = traffic(habits, days, random, lift_share=np.where(arm == 1, lift_share, 0.0))
+    if not before_days:
+        return judge(ratio_path(found.opens, found.lists, arm), days)
+    past = seen_before(habits, before_days, random)
+    return judge(adjusted_path(found.opens, found.lists, arm, past), days)
+
+
+def seen_before(habits: Habits, days: int, random: np.random.Generator) -> Before:
+    """What readers of these habits did in so many days before an experiment."""
+    past = traffic(habits, days, random)
+    return Before(past.opens.sum(axis=1), past.lists.sum(axis=1))
 
 
 @dataclass(frozen=True)

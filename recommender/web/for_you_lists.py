@@ -102,6 +102,7 @@ def _same_but_for_reads(old: Snapshot, new: Snapshot) -> bool:
     return (
         old.index is new.index
         and old.weights is new.weights
+        and old.models is new.models
         and old.rules is new.rules
         and old.sources is new.sources
         and old.trials == new.trials

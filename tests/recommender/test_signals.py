@@ -16,7 +16,7 @@ def test_every_signal_stays_in_its_range(cosines: list[float], rates: list[float
     times = np.array([0, HOUR, -HOUR, 10**18], np.int64)
     made = [
         signals.similarity(cosines, 0.5, evidence),
-        signals.interest(3),
+        signals.interest([0.0, 0.1, 1.0], usual=0.1),
         signals.freshness(times, np.array([0, 1, 2, 0], np.int8), HOUR),
         signals.news_value(np.arange(6, dtype=np.int8)),
         signals.popularity(np.abs(rates), 3.0),

@@ -3,6 +3,7 @@
 import io
 import logging
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from data.clock import Clock, SystemClock
 from data.settings import Settings, load_settings
 from data.store import Store
+from recommender import interest_files
 from recommender.service import ensure_default_weights
 from recommender.simulate.slates import World, clicks, ranked, requests
 from recommender.simulate.to_store import Served, put_log, put_world
@@ -66,6 +68,19 @@ def test_what_readers_open_becomes_a_draft_once_a_day(
     assert sum(draft.weights.values()) == pytest.approx(1.0, abs=0.01)
     assert sqlite_store.weight_version("for_you", 1) == live  # nothing is published
     worker.stop()
+
+
+def test_a_click_model_is_kept_and_named_by_the_draft(
+    sqlite_store: Store, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_through(sqlite_store)
+    monkeypatch.setenv("NEWSBELL_MODELS_DIR", str(tmp_path / "models"))
+    said = learn_apart(settings.model_copy(update={"learn_interest": True}), lambda: False)
+    assert "and a click model of" in said
+    (draft,) = sqlite_store.drafts("for_you")
+    (number,) = interest_files.numbers(tmp_path / "models")
+    assert int(draft.options["interest_model"]) == number
+    assert interest_files.load(tmp_path / "models", number).told["lists"] > 100
 
 
 def test_too_little_to_learn_from_is_said_and_left_until_the_next_day(

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from recommender.experiments.compare import variation
+from recommender.experiments.cuped import variation_beside
 from recommender.experiments.judge import judge
 from recommender.experiments.power import readers_needed
 from recommender.simulate.slates import World
 from recommender.simulate.traffic import Habits, traffic
-from recommender.simulate.trials import Contest, split_trial
+from recommender.simulate.trials import Contest, seen_before, split_trial
 
 pytestmark = pytest.mark.stress
 SEED = int(os.environ.get("SEED", "1"))
@@ -34,6 +35,29 @@ def test_a_planted_effect_of_two_per_cent_is_found_at_the_promised_sample_size()
     _say(f"2 % planted, {size:,} readers an arm promised 80 %: found in {right:.1%} of 300,")
     _say(f"on day {days:.1f} of {DAYS} on average")
     assert right >= 0.8 - 3 * 0.023  # three standard errors
+
+
+def test_what_readers_did_before_raises_no_false_alarms() -> None:
+    random = np.random.default_rng(SEED)
+    alarms = np.mean([split_trial(2_000, DAYS, random, before_days=14).is_beyond_chance for _ in range(1_000)])
+    _say(f"A/A with 14 days of a log before, 1,000 experiments of 2,000 readers: {alarms:.1%} false alarms")
+    assert abs(alarms - 0.05) <= 0.015
+
+
+def test_with_what_readers_did_before_fewer_find_a_planted_effect() -> None:
+    random = np.random.default_rng(SEED)
+    habits = Habits.draw(50_000, random)
+    past, before = traffic(habits, DAYS, random), seen_before(habits, 14, random)
+    sizes = [
+        readers_needed(0.02, spread, DAYS, power=0.8)
+        for spread in (variation(past.opens, past.lists), variation_beside(past.opens, past.lists, before))
+    ]
+    drawn = _drawn(2 * sizes[1], random)
+    found = [split_trial(drawn, DAYS, random, lift_share=0.02, before_days=14) for _ in range(300)]
+    right = np.mean([one.is_beyond_chance and one.effect > 0 for one in found])
+    _say(f"2 % planted, {sizes[1]:,} readers an arm in place of {sizes[0]:,}: found in {right:.1%} of 300")
+    assert right >= 0.8 - 3 * 0.023  # three standard errors
+    assert sizes[1] < 0.6 * sizes[0]
 
 
 def test_interleaving_needs_a_tenth_of_the_readers_of_a_split() -> None:

@@ -6,7 +6,7 @@ from recommender.web.console import access
 from recommender.web.console.desk import Desk
 from recommender.web.console.forms import FormError
 from recommender.web.console.page import go, page
-from recommender.web.console.ranking import HOME, known, reach_under
+from recommender.web.console.ranking import HOME, interest_under, known, reach_under
 from recommender.web.console.route import console_router
 from recommender.web.site import site_of
 
@@ -52,5 +52,6 @@ def _publish_page(request: Request, surface: str, faults: dict[str, str]) -> Res
         desk=desk,
         faults=faults,
         typed=request.state.form.as_dict(),
+        interest=interest_under(request, surface, desk.values),
         **reach_under(request, surface, desk.values),
     )

@@ -4,7 +4,9 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from data.clock import instant
 from data.errors import Conflict, NotFound
+from recommender.interest import name_of
 from recommender.snapshot import SURFACES
 from recommender.web.console.desk import Desk
 from recommender.web.console.forms import Form, FormError
@@ -42,6 +44,7 @@ def ranking(request: Request, surface: str) -> Response:
         rows=settings_of(surface, desk.live, tried),
         typed=form.as_dict() if faults else {},
         faults=faults,
+        interest=interest_under(request, surface, tried),
         others=[one for one in site.store.drafts(surface) if one.author != request.state.person.email],
         **_preview(request, surface, tried),
         **reach_under(request, surface, tried),
@@ -196,6 +199,19 @@ def reach_under(request: Request, surface: str, values: Values) -> dict[str, Any
     found = trial.reach(surface, values.weights, values.options)
     ids = [one for one, _ in (*found.entered, *found.left)]
     return {"reach": found, "reach_articles": trial.articles(ids)}
+
+
+def interest_under(request: Request, surface: str, values: Values) -> dict[str, Any] | None:
+    """What is told of the click model that values name: None where they name none or give it no weight."""
+    number = int(values.options.get("interest_model", 0))
+    if surface != "for_you" or not number or not values.weights.get("interest"):
+        return None
+    model = site_of(request).service.snapshot.models.get(number)
+    if model is None:
+        return {"name": name_of(number), "is_here": False}
+    gain = sorted(model.gain.items(), key=lambda one: -one[1])
+    days = [instant(int(model.told[name])) if name in model.told else None for name in ("from_us", "until_us")]
+    return {"name": name_of(number), "is_here": True, "gain": gain, "days": days, "told": model.told}
 
 
 def known(surface: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from data.store.audit import ChangeRow
+from recommender.interest import name_of
 
 TELLING = ("kind", "target_key", "title", "role", "name")  # fields that say what something new is
 FEW = 3  # differences told in a line
@@ -79,8 +80,16 @@ def label(name: str) -> str:
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """What changed, in words: "Freshness 0.22 → 0.30"."""
     names = list(dict.fromkeys([*before, *after]))
-    pairs = [(name, before.get(name), after.get(name)) for name in names if name != "version"]
+    pairs = [(name, *_named(name, before, after)) for name in names if name != "version"]
     return [f"{label(name)} {_value(old)} → {_value(new)}" for name, old, new in pairs if not _same(old, new)]
+
+
+def _named(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Both values; those of a click model by its name."""
+    old, new = before.get(name), after.get(name)
+    if name == "interest_model":
+        return (name_of(old) if old else None), (name_of(new) if new else None)
+    return old, new
 
 
 def change_words(change: ChangeRow) -> str:

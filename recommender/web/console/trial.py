@@ -40,7 +40,7 @@ class Pinned:
         """Whether it still shows what the desk and the publisher did last."""
         mine = self.snapshot
         same = mine.index is snapshot.index and mine.weights == snapshot.weights and mine.rules == snapshot.rules
-        return same and monotonic() - self.made_s < PINNED_S
+        return same and mine.models is snapshot.models and monotonic() - self.made_s < PINNED_S
 
 
 class Trial:

@@ -1,6 +1,7 @@
 """An experiment from start to verdict, on a simulated newsroom in a real store."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -17,6 +18,7 @@ from data.store import Store
 from recommender.experiments import desk
 from recommender.experiments.cli import mount
 from recommender.experiments.interleave import team_draft
+from recommender.experiments.metrics import RATES
 from recommender.experiments.serving import arm_of
 from recommender.simulate.slates import World, clicks, ranked, requests
 from recommender.simulate.to_store import Served, put_log, put_world, reader_key
@@ -84,6 +86,22 @@ def test_what_is_not_over_yet_does_not_count(newsroom: Store) -> None:
     np.testing.assert_array_equal(counts.lists.sum(), whole.lists[:, :2].sum())
     found, _ = desk.look(newsroom, "try", now=NOW)
     assert found.sentence.startswith("Nothing can be said yet")
+
+
+def test_what_readers_did_before_the_experiment_is_taken_out(newsroom: Store) -> None:
+    row = begin(newsroom)
+    live_through(newsroom, row, RANDOM)
+    later = replace(row, starts_at=NOW + timedelta(days=2), days=2)
+    counts, first = desk.counted(newsroom, later, END), desk.counted(newsroom, row, END)
+    assert first.before(RATES["opens"]) is None
+    before = counts.before(RATES["opens"])
+    assert before is not None
+    everybody = counts.lists.sum() + before.below.sum()
+    assert 0.9 * first.lists.sum() <= everybody <= first.lists.sum()
+    assert 0 < before.above.sum() < first.above(RATES["opens"]).sum()
+    path, plain = counts.path(RATES["opens"]), replace(counts, past={}).path(RATES["opens"])
+    assert path.error[-1] < plain.error[-1]
+    assert path.effect[-1] == pytest.approx(plain.effect[-1], abs=3 * plain.error[-1])
 
 
 def test_a_version_against_itself_makes_no_difference(newsroom: Store) -> None:
