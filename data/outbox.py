@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, cast, func, insert, literal, null, or_, select, update
+from sqlalchemy import BigInteger, Connection, and_, cast, func, insert, literal, null, or_, select, update
 
 from data import ledger
 from data.alerts import WAITING_STATES, CampaignRow, Due, NewDelivery, Outcome, PlanRow, Told
@@ -172,8 +172,9 @@ class Outbox:
     # --- time passes, people decide ---
 
     def release(self, now: datetime) -> int:  # held -> ready
-        """Let go what was held long enough."""
-        return self._move_waiting(("held",), "ready", DELIVERIES.c.not_before_at <= now, now, "hold is over")
+        """Let go what was held long enough, unless a person has still to approve its plan."""
+        may_go = or_(DELIVERIES.c.plan_id.is_(None), DELIVERIES.c.plan_id.not_in(_unapproved()))
+        return self._move_waiting(("held",), "ready", may_go & (DELIVERIES.c.not_before_at <= now), now, "hold is over")
 
     def expire(self, now: datetime) -> int:  # held, ready -> expired
         """Give up what is too old to be news."""
@@ -286,6 +287,13 @@ def _move(
         noted = [{"delivery_id": one, "at": now, "before": before, "after": after, "reason": reason} for one in ids]
         connection.execute(insert(EVENTS), noted)
     return ids
+
+
+def _unapproved() -> Any:
+    """Plans that wait for a person, or may yet have to: those under way of a campaign with a threshold of its own."""
+    alone = and_(PLANS.c.state == "planning", CAMPAIGNS.c.approval_above.is_not(None))
+    joined = PLANS.join(CAMPAIGNS, CAMPAIGNS.c.id == PLANS.c.campaign_id)
+    return select(PLANS.c.id).select_from(joined).where(or_(PLANS.c.state == "asked", alone))
 
 
 def _judged(due: Sequence[Due], now: datetime, recheck: Recheck) -> dict[int, str | None]:

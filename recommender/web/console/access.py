@@ -51,6 +51,7 @@ ACCESS: dict[tuple[str, str], str] = {  # method and path of the route -> the le
     ("POST", "/console/reach/{target_id}/stop"): "editor",
     ("GET", "/console/push"): "viewer",
     ("POST", "/console/push/cancel"): "push_editor",
+    ("POST", "/console/push/approve"): "lead",
     ("GET", "/console/push/new"): "push_editor",
     ("GET", "/console/push/preview"): "push_editor",
     ("POST", "/console/push/new"): "push_editor",

@@ -61,6 +61,7 @@ SAID = {
     "alert": "Saved as a draft. Nothing is sent.",
     "asked": "Waiting for somebody else to approve it.",
     "held": "On hold. Cancel until the hold is over leaves no trace on any phone.",
+    "approved": "Approved. It leaves when its hold is over.",
     "cancelled": "Cancelled. What had not left will not leave.",
     "test": "Test on its way to that one device.",
     "policy": "Policy saved; the next plan obeys it.",
