@@ -16,7 +16,7 @@ from recommender.push_policy import BOUNDS, BUILT_IN, HousePolicy
 from recommender.web.console.forms import Form, FormError
 from recommender.web.console.page import go, page
 from recommender.web.console.route import console_router
-from recommender.web.console.say import differences
+from recommender.web.console.say import difference_words, differences
 from recommender.web.site import Site, site_of
 
 router = console_router()
@@ -81,6 +81,7 @@ class Effect:
     day: str
     before: dict[str, Any]
     after: dict[str, Any]
+    opens: dict[str, Any]
 
     @property
     def sends(self) -> tuple[int, int]:
@@ -95,6 +96,14 @@ class Effect:
             return f"as many alerts: {old:,}"
         share = f"{abs(new - old) / old:.0%} {'more' if new > old else 'fewer'} alerts: " if old else "alerts: "
         return f"{share}{new:,} instead of {old:,}"
+
+    @property
+    def expected(self) -> tuple[list[float], list[float], str] | None:
+        """Opens before and after with their intervals, and the difference in words; None where nothing can be said."""
+        if not self.opens.get("difference"):
+            return None
+        words = difference_words({"difference": self.opens["difference"], "unit": "opens"})
+        return self.opens["before"], self.opens["after"], words
 
     @property
     def verdicts(self) -> list[tuple[str, int, int]]:
@@ -221,7 +230,7 @@ def _asked(site: Site, email: str) -> Asked | None:
     if row.state != "done":
         return Asked(row.state, row.result, None)
     result = msgspec.json.decode(row.result)
-    return Asked(row.state, "", Effect(result["day"], result["before"], result["after"]))
+    return Asked(row.state, "", Effect(result["day"], result["before"], result["after"], result.get("opens", {})))
 
 
 def _words(before: HousePolicy, after: HousePolicy) -> list[str]:
