@@ -16,7 +16,7 @@ from recommender.push_policy import BOUNDS, BUILT_IN, HousePolicy
 from recommender.web.console.forms import Form, FormError
 from recommender.web.console.page import go, page
 from recommender.web.console.route import console_router
-from recommender.web.console.say import difference_words, differences
+from recommender.web.console.say import differences
 from recommender.web.site import Site, site_of
 
 router = console_router()
@@ -98,12 +98,20 @@ class Effect:
         return f"{share}{new:,} instead of {old:,}"
 
     @property
-    def expected(self) -> tuple[list[float], list[float], str] | None:
-        """Opens before and after with their intervals, and the difference in words; None where nothing can be said."""
-        if not self.opens.get("difference"):
-            return None
-        words = difference_words({"difference": self.opens["difference"], "unit": "opens"})
-        return self.opens["before"], self.opens["after"], words
+    def expected(self) -> list[tuple[str, str, str]]:
+        """Opens live, under the draft, and the change, each with its interval; empty where nothing can be said."""
+        found = []
+        for name, key, sign in (("Live", "before", ""), ("Draft", "after", ""), ("Change", "difference", "+")):
+            if one := self.opens.get(key):
+                opens, low, high = (f"{number if sign else max(number, 0):{sign},.1f}" for number in one)
+                found.append((name, opens, f"{low} to {high}"))
+        return found
+
+    @property
+    def may_be_chance(self) -> bool:
+        """Whether the interval of the change holds no change at all."""
+        _, low, high = self.opens["difference"]
+        return bool(low <= 0 <= high)
 
     @property
     def verdicts(self) -> list[tuple[str, int, int]]:

@@ -102,9 +102,7 @@ def difference_words(measure: Mapping[str, Any]) -> str:
     value, low, high = measure["difference"]
     if value == low == high == 0:
         return "the same"
-    scale, unit, digits = {"share": (100, " points", 1), "hours": (1, " h", 1), "opens": (1, " opens", 1)}.get(
-        measure["unit"], (1, "", 3)
-    )
+    scale, unit, digits = {"share": (100, " points", 1), "hours": (1, " h", 1)}.get(measure["unit"], (1, "", 3))
     digits = 0 if not unit and max(abs(low), abs(high)) >= 5 else digits
     words = [f"{scale * one:+.{digits}f}" for one in (value, low, high)]
     chance = "" if low > 0 or high < 0 else "; this may be chance"
