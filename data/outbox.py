@@ -195,6 +195,7 @@ class Outbox:
         lost = DELIVERIES.c.lease_until <= now
         again = lost & DELIVERIES.c.campaign_id.in_(select(CAMPAIGNS.c.id).where(CAMPAIGNS.c.mode == "at_least_once"))
         with self.store.transaction() as connection:
+            _lock(connection, DELIVERIES.c.state == "sending", lost)
             _move(connection, "sending", "ready", again, now, "the sender vanished", lease_until=None, sent_at=None)
             return len(_move(connection, "sending", "unknown", lost, now, "the sender vanished", lease_until=None))
 
@@ -280,6 +281,7 @@ def _move(
     connection: Connection, before: str, after: str, which: Any, now: datetime, reason: str, **values: Any
 ) -> list[int]:
     """One transition of every row in `before` that `which` names, each noted. Returns their numbers."""
+    _lock(connection, DELIVERIES.c.state == before, which)
     change = update(DELIVERIES).where(DELIVERIES.c.state == before, which)
     made = change.values(state=after, reason=reason, **values).returning(DELIVERIES.c.id)
     ids = [int(one) for one in connection.execute(made).scalars()]
@@ -287,6 +289,13 @@ def _move(
         noted = [{"delivery_id": one, "at": now, "before": before, "after": after, "reason": reason} for one in ids]
         connection.execute(insert(EVENTS), noted)
     return ids
+
+
+def _lock(connection: Connection, *which: Any) -> None:
+    """Lock these rows by id, the order in which `settle` does too: whoever meets another waits, never in a circle."""
+    if connection.dialect.name == "postgresql":  # on SQLite the whole database has one writer: us
+        locked = select(DELIVERIES.c.id).where(*which).order_by(DELIVERIES.c.id).with_for_update().cte("locked")
+        connection.execute(select(func.count()).select_from(locked)).scalar_one()
 
 
 def _unapproved() -> Any:
