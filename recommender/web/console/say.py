@@ -54,6 +54,8 @@ SAID = {
     "aimed": "Reach target set. Exposure rises within a minute, no further than needed.",
     "unaimed": "Reach target stopped. Lists are as they were without it.",
     "replay-stopped": "Replay stopped.",
+    "experiment": "Started. Its readers see it from their next list on.",
+    "experiment-stopped": "Stopped. Its readers get the live version again.",
     "paused": "Push is paused. What is being sent at this moment still arrives.",
     "resumed": "Push is on again.",
     "persona": "Persona saved.",

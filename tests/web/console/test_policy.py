@@ -99,7 +99,7 @@ def test_a_wrong_limit_is_told_at_its_field(room: Any) -> None:
 
 
 def test_running_experiments_say_their_sentence_beside_the_history(room: Any) -> None:
-    assert "Experiments" not in room.client("viewer").get("/console/history").text
+    assert 'id="experiments"' not in room.client("viewer").get("/console/history").text
     live = room.store.live_weights("for_you")
     weights = {**live.weights, "freshness": 0.3}
     room.store.publish_weights("for_you", weights, live.options, author="ada", reason="b", now=room.now)
