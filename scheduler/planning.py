@@ -165,6 +165,7 @@ class Planner:
         above = run.campaign.approval_above or 0
         if needs_count(run.campaign) and report.funnel["SEND"] > above and not report.is_stopped:
             self.plans.ask(report.plan_id, fence=run.fence)
+            report.is_asked = True
             return
         self.plans.finish(report.plan_id, stopped=report.is_stopped, fence=run.fence)
         if report.is_stopped:  # what entered the outbox after the cancelling

@@ -152,7 +152,7 @@ class Runner:
             report = self.planner.tick(campaign, self.clock.now(), fence=fence)
             if report is not None:
                 counts = ", ".join(f"{name} {number}" for name, number in sorted(report.funnel.items()))
-                log.info("planned %s: %s", campaign.key, counts)
+                log.info("planned %s: %s%s", campaign.key, counts, "; it waits for approval" if report.is_asked else "")
 
     def deliver(self) -> None:
         """Send what is ready."""

@@ -14,6 +14,7 @@ from data.plans import Plans
 from recommender import policies
 from scheduler.campaigns import check_campaign
 from scheduler.desk_alerts import plan_alert
+from scheduler.plan_table import _footer
 
 if TYPE_CHECKING:
     from conftest import Newsroom
@@ -78,6 +79,7 @@ def test_a_digest_to_more_readers_than_its_number_leaves_nothing_until_a_person_
     report = town.planner().at(town.campaign(approval_above=1), town.now)
     assert report.plan_id is not None
     assert (outbox.plan(report.plan_id).state, outbox.counts()) == ("asked", {"held": 2})
+    assert "a lead approves it on the Push page" in _footer(report)
     assert outbox.release(later) == 0
     plans.approve(report.plan_id, by="lea", reason="big day", now=later)
     assert outbox.release(later) == 2
