@@ -47,6 +47,7 @@ class CampaignRow:
     best_within_h: int = 1
     spread_s: int = 0
     every_s: int = 900
+    approval_above: int | None = None
 
 
 def _none() -> IntArray:

@@ -10,13 +10,16 @@ from sqlalchemy import Connection, func, or_, select, update
 
 from data.alerts import Outcome
 from data.errors import Conflict, NotFound
-from data.models import Article, Broadcast, Reader
+from data.models import Alert, Article, Broadcast, Reader
 from data.store import Store
+from data.store.audit import note
 from data.store.database import chunks, table
 
-BROADCASTS, ARTICLES, READERS = table(Broadcast), table(Article), table(Reader)
+ALERTS, BROADCASTS, ARTICLES, READERS = table(Alert), table(Broadcast), table(Article), table(Reader)
 TOLD = ("sending", "sent", "unknown")
 WINDOW_H = 48.0  # a story is told again after this
+LEASE_S = 120.0  # longer than a post takes: its turn in the pace, and 15 s for an answer
+VANISHED = "the sender vanished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,35 @@ class Broadcasts:
             return enter(connection, self.store, one, now, window_h=window_h)
 
     def settle(self, number: int, outcome: Outcome) -> None:  # sending -> sent | failed | unknown
-        """Write how it ended. What certainly did not leave is `failed`, and may be tried again."""
+        """Write how it ended. What certainly did not leave is `failed`, and may be tried again.
+
+        A late answer also replaces `unknown`: it is the truth about the one attempt.
+        """
         state = outcome.state if outcome.state in ("sent", "unknown") else "failed"
-        change = update(BROADCASTS).where(BROADCASTS.c.id == number)
+        change = update(BROADCASTS).where(BROADCASTS.c.id == number, BROADCASTS.c.state.in_(("sending", "unknown")))
         with self.store.transaction() as connection:
             connection.execute(change.values(state=state, reason=outcome.reason, message_name=outcome.message_name))
+
+    def recover(self, now: datetime) -> list[int]:  # sending -> unknown
+        """Close what a sender left behind when its lease is over: it may have arrived, so it is never sent again.
+
+        Each is noted in the log of changes, under its alert if it has one. Returns their numbers.
+        """
+        lost = (BROADCASTS.c.state == "sending", BROADCASTS.c.sent_at <= now - timedelta(seconds=LEASE_S))
+        change = update(BROADCASTS).where(*lost).values(state="unknown", reason=VANISHED)
+        with self.store.transaction() as connection:
+            found = sorted(connection.execute(change.returning(BROADCASTS.c.id)).scalars())
+            for number in found:
+                alert = connection.execute(select(ALERTS.c.id).where(ALERTS.c.broadcast_id == number)).scalar()
+                target = f"broadcast {number}" if alert is None else f"alert {alert}"
+                note(connection, "newsbell", "does not know what became of", target, why=VANISHED, now=now)
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """How many broadcasts are in each state."""
+        query = select(BROADCASTS.c.state, func.count()).group_by(BROADCASTS.c.state).order_by(BROADCASTS.c.state)
+        with self.store.reading() as connection:
+            return {state: int(number) for state, number in connection.execute(query)}
 
     def get(self, number: int) -> dict[str, Any]:
         """One broadcast; NotFound if there is none of that number."""

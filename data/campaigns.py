@@ -11,12 +11,12 @@ from data.alerts import CampaignRow
 from data.clock import instant, micros
 from data.errors import Conflict, NotFound
 from data.leases import require_fence
-from data.models import Campaign, Change, Counter, Reader
+from data.models import Alert, Campaign, Change, Counter, Reader
 from data.store import Store
 from data.store.audit import note
 from data.store.database import table
 
-CAMPAIGNS, CHANGES = table(Campaign), table(Change)
+ALERTS, CAMPAIGNS, CHANGES = table(Alert), table(Campaign), table(Change)
 COUNTERS, READERS = table(Counter), table(Reader)
 
 
@@ -55,6 +55,13 @@ class Campaigns:
         with self.store.reading() as connection:
             return [_campaign_row(row) for row in connection.execute(select(CAMPAIGNS).order_by(CAMPAIGNS.c.id))]
 
+    def standing(self) -> list[CampaignRow]:
+        """The campaigns that people set up, oldest first: all but those that sending an alert, or a test, made."""
+        made = select(ALERTS.c.campaign_id).where(ALERTS.c.campaign_id.is_not(None))
+        query = select(CAMPAIGNS).where(CAMPAIGNS.c.kind != "test", CAMPAIGNS.c.id.not_in(made))
+        with self.store.reading() as connection:
+            return [_campaign_row(row) for row in connection.execute(query.order_by(CAMPAIGNS.c.id))]
+
     def set_state(self, key: str, state: str) -> None:
         """Switch a campaign `on` or `paused`; senders obey with their next claim."""
         campaign = self.get(key)
@@ -86,7 +93,7 @@ class Campaigns:
         return len(keys)
 
     def set_limits(
-        self, key: str, *, policy: dict[str, Any], by: str, reason: str, now: datetime, **fields: float
+        self, key: str, *, policy: dict[str, Any], by: str, reason: str, now: datetime, **fields: float | None
     ) -> None:
         """Write how much is too much for a campaign, and note it, in one transaction."""
         campaign = self.get(key)

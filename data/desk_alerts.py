@@ -56,6 +56,7 @@ class AlertRow:
     spread_s: int = 0
     way: str = "deliveries"  # or "broadcast": one message to a topic
     broadcast_id: int | None = None  # set as it leaves that way
+    sends_as: str = ""  # key of the campaign of the desk whose rules it has; empty: none
 
     @property
     def topic(self) -> str | None:
@@ -105,15 +106,19 @@ class DeskAlerts:
         level: int | None = None,
         mode: str = "at_most_once",
         spread_s: int = 0,
+        sends_as: str = "",
     ) -> int:
         """A new draft; returns its number. InvalidInput for a text of a test: it must not reach the public.
 
         `kind` manual or breaking; `level` 1 to 3, 1 if it may ring in quiet hours. In `mode` at_least_once a message
         whose sender vanished goes again and replaces the first. `spread_s`: sends are spread over so long.
+        `sends_as`: a campaign of the desk, whose approval threshold, time to live and collapse key it has.
         """
         check_text(title, body)
         level = (1 if policy.get("overrides_quiet") else 3) if level is None else level
         _check_way(kind, level, mode, spread_s)
+        if sends_as:
+            check_sends_as(Campaigns(self.store).get(sends_as))
         fields: dict[str, Any] = {
             "title": title,
             "body": body,
@@ -123,10 +128,12 @@ class DeskAlerts:
         }
         fields |= {"kind": kind, "level": level, "mode": mode, "spread_s": spread_s}
         fields |= {"article_id": article_id, "corrects": corrects, "author": by, "approver": "", "state": "draft"}
+        fields["sends_as"] = sends_as
         with self.store.transaction() as connection:
             made = self.store.insert(Alert).values(**fields, created_at=now).returning(ALERTS.c.id)
             number = int(connection.execute(made).scalar_one())
             after = {"title": title, "audience": dict(audience), **({"lifts": dict(policy)} if policy else {})}
+            after |= {"sent as": sends_as} if sends_as else {}
             note(connection, by, "wrote", f"alert {number}", after=after, why=reason, now=now)
             return number
 
@@ -266,6 +273,7 @@ class DeskAlerts:
             return [(row.planned_at, row.state, row.reason) for row in rows]
 
     def _campaign(self, connection: Connection, alert: AlertRow, now: datetime, hold_s: int) -> int:
+        base = _sent_as(connection, alert.sends_as) if alert.sends_as else CampaignRow(0, "", "", ttl_s=TTL_S)
         row = CampaignRow(
             id=0,
             key=f"alert-{alert.id}",
@@ -275,14 +283,22 @@ class DeskAlerts:
             level=alert.level,
             spread_s=alert.spread_s,
             audience=alert.audience,
-            ttl_s=TTL_S,
+            ttl_s=base.ttl_s,
             hold_s=hold_s,
+            collapse_key=base.collapse_key,
+            approval_above=base.approval_above,
             policy=alert.policy,
             message={"title": alert.title, "body": alert.body},
         )
         fields = {name: value for name, value in asdict(row).items() if name != "id"} | {"created_at": now}
         made = self.store.insert(Campaign).values(**fields).returning(CAMPAIGNS.c.id)
         return int(connection.execute(made).scalar_one())
+
+
+def check_sends_as(campaign: CampaignRow) -> None:
+    """InvalidInput unless alerts of the desk can be sent as this campaign."""
+    if campaign.kind not in ("manual", "breaking"):
+        raise InvalidInput(f"{campaign.key} is a {campaign.kind}; an alert is sent as a manual or breaking campaign")
 
 
 def check_text(title: str, body: str) -> None:
@@ -303,6 +319,13 @@ def _check_way(kind: str, level: int, mode: str, spread_s: int) -> None:
         raise InvalidInput(f"an alert is sent at_most_once or at_least_once, not {mode!r}")
     if not 0 <= spread_s <= 6 * 3_600:
         raise InvalidInput("an alert is spread over at most six hours")
+
+
+def _sent_as(connection: Connection, key: str) -> Any:
+    row = connection.execute(select(CAMPAIGNS).where(CAMPAIGNS.c.key == key)).first()
+    if row is None or row.state != "on":
+        raise Conflict(f"campaign {key!r} is paused or gone; resume it, or write the alert as another")
+    return row
 
 
 def _get(connection: Connection, alert_id: int, *, lock: bool = False) -> AlertRow:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 EXPERIMENT_KINDS = ("split", "interleave", "holdout")
 LIVE = 0  # the version of an arm that gets whatever is live
+DRAFT = -1  # of an arm that is to be somebody's draft, which is kept as a version when the experiment starts
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, cast, func, insert, literal, null, or_, select, update
+from sqlalchemy import BigInteger, Connection, and_, cast, func, insert, literal, null, or_, select, update
 
 from data import ledger
 from data.alerts import WAITING_STATES, CampaignRow, Due, NewDelivery, Outcome, PlanRow, Told
@@ -172,8 +172,9 @@ class Outbox:
     # --- time passes, people decide ---
 
     def release(self, now: datetime) -> int:  # held -> ready
-        """Let go what was held long enough."""
-        return self._move_waiting(("held",), "ready", DELIVERIES.c.not_before_at <= now, now, "hold is over")
+        """Let go what was held long enough, unless a person has still to approve its plan."""
+        may_go = or_(DELIVERIES.c.plan_id.is_(None), DELIVERIES.c.plan_id.not_in(_unapproved()))
+        return self._move_waiting(("held",), "ready", may_go & (DELIVERIES.c.not_before_at <= now), now, "hold is over")
 
     def expire(self, now: datetime) -> int:  # held, ready -> expired
         """Give up what is too old to be news."""
@@ -194,6 +195,7 @@ class Outbox:
         lost = DELIVERIES.c.lease_until <= now
         again = lost & DELIVERIES.c.campaign_id.in_(select(CAMPAIGNS.c.id).where(CAMPAIGNS.c.mode == "at_least_once"))
         with self.store.transaction() as connection:
+            _lock(connection, DELIVERIES.c.state == "sending", lost)
             _move(connection, "sending", "ready", again, now, "the sender vanished", lease_until=None, sent_at=None)
             return len(_move(connection, "sending", "unknown", lost, now, "the sender vanished", lease_until=None))
 
@@ -279,6 +281,7 @@ def _move(
     connection: Connection, before: str, after: str, which: Any, now: datetime, reason: str, **values: Any
 ) -> list[int]:
     """One transition of every row in `before` that `which` names, each noted. Returns their numbers."""
+    _lock(connection, DELIVERIES.c.state == before, which)
     change = update(DELIVERIES).where(DELIVERIES.c.state == before, which)
     made = change.values(state=after, reason=reason, **values).returning(DELIVERIES.c.id)
     ids = [int(one) for one in connection.execute(made).scalars()]
@@ -286,6 +289,20 @@ def _move(
         noted = [{"delivery_id": one, "at": now, "before": before, "after": after, "reason": reason} for one in ids]
         connection.execute(insert(EVENTS), noted)
     return ids
+
+
+def _lock(connection: Connection, *which: Any) -> None:
+    """Lock these rows by id, the order in which `settle` does too: whoever meets another waits, never in a circle."""
+    if connection.dialect.name == "postgresql":  # on SQLite the whole database has one writer: us
+        locked = select(DELIVERIES.c.id).where(*which).order_by(DELIVERIES.c.id).with_for_update().cte("locked")
+        connection.execute(select(func.count()).select_from(locked)).scalar_one()
+
+
+def _unapproved() -> Any:
+    """Plans that wait for a person, or may yet have to: those under way of a campaign with a threshold of its own."""
+    alone = and_(PLANS.c.state == "planning", CAMPAIGNS.c.approval_above.is_not(None))
+    joined = PLANS.join(CAMPAIGNS, CAMPAIGNS.c.id == PLANS.c.campaign_id)
+    return select(PLANS.c.id).select_from(joined).where(or_(PLANS.c.state == "asked", alone))
 
 
 def _judged(due: Sequence[Due], now: datetime, recheck: Recheck) -> dict[int, str | None]:

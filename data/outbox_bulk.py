@@ -33,8 +33,10 @@ _GIVEN = """(select (value->>0)::bigint id, (value->>1)::int attempt, value->>2 
 _GIVEN_NAMES = ("attempt", "state", "reason", "name", "retry_us")
 _JOINED, _OLD = ({"d": "d."} | {name: f"{side}.{name}" for name in _GIVEN_NAMES} for side in ("given", "old"))
 # One statement locks, moves and notes: what another changes while this waits for its row, it sees as it has become.
+# By id, as everybody locks: nobody waits in a circle.
 _SETTLE_JOINED = f"""with old as (select d.id, d.state as before, given.attempt, given.state, given.reason, given.name,
-    given.retry_us from {_GIVEN} join delivery d on d.id = given.id where {_MAY.format(**_JOINED)} for update of d),
+    given.retry_us from {_GIVEN} join delivery d on d.id = given.id where {_MAY.format(**_JOINED)} order by d.id
+    for update of d),
     changed as (update delivery as d set {_CHANGED.format(**_OLD)} from old where d.id = old.id)
     insert into delivery_event (delivery_id, at, before, after, reason)
     select id, cast(:now as bigint), before, state, reason from old"""  # noqa: S608  nothing but the constants above

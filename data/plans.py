@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 
 from data.clock import micros
+from data.errors import Conflict
 from data.leases import require_fence
 from data.models import Campaign, Plan, Reader, Tick
 from data.store import Store
+from data.store.audit import note
 from data.store.database import table
 
 PLANS, CAMPAIGNS, READERS, TICKS = table(Plan), table(Campaign), table(Reader), table(Tick)
@@ -47,11 +49,33 @@ class Plans:
         """It is made, or will not be."""
         self._set(plan_id, fence, state="stopped" if stopped else "done")
 
-    def cancel(self, *, plan_id: int | None = None, campaign_id: int | None = None) -> None:  # planning -> stopped
-        """Whoever makes these plans stops with the block of readers under way."""
+    def ask(self, plan_id: int, *, fence: int | None = None) -> None:  # planning -> asked
+        """It is made, and waits for a person: what it holds is released by `approve` alone."""
+        self._set(plan_id, fence, state="asked")
+
+    def ask_for_cut_short(self, campaign_id: int, *, fence: int | None = None) -> None:  # planning -> asked
+        """Plans of this campaign that a dead leader left half made wait for a person too: nobody counted them."""
+        with self.store.transaction() as connection:
+            require_fence(connection, fence)
+            left = update(PLANS).where(PLANS.c.campaign_id == campaign_id, PLANS.c.state == "planning")
+            connection.execute(left.values(state="asked"))
+
+    def approve(self, plan_id: int, *, by: str, reason: str = "", now: datetime) -> None:  # asked -> done
+        """Let a plan go that waits for a person, and note who did; Conflict unless it waits."""
+        with self.store.transaction() as connection:
+            asked = update(PLANS).where(PLANS.c.id == plan_id, PLANS.c.state == "asked").values(state="done")
+            if connection.execute(asked.returning(PLANS.c.id)).first() is None:
+                raise Conflict(f"plan {plan_id} does not wait for approval; load the page again")
+            note(connection, by, "approved", f"plan {plan_id}", why=reason, now=now)
+
+    def cancel(
+        self, *, plan_id: int | None = None, campaign_id: int | None = None
+    ) -> None:  # planning, asked -> stopped
+        """Whoever makes these plans stops with the block of readers under way; what waits for a person is over."""
         which = PLANS.c.id == plan_id if plan_id is not None else PLANS.c.campaign_id == campaign_id
         with self.store.transaction() as connection:
-            connection.execute(update(PLANS).where(which, PLANS.c.state == "planning").values(state="stopped"))
+            open_ones = update(PLANS).where(which, PLANS.c.state.in_(("planning", "asked")))
+            connection.execute(open_ones.values(state="stopped"))
 
     def _set(self, plan_id: int, fence: int | None, **values: object) -> None:
         with self.store.transaction() as connection:

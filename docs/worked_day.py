@@ -1,8 +1,10 @@
-"""Write worked-day.md and its picture: one Sunday of the sample's readers, planned and sent by the program itself.
+"""Write worked-day.md and its pictures: Sundays of the sample's readers, planned and sent by the program itself.
 
-python docs/worked_day.py           # the same text whenever it runs
+python docs/worked_day.py               # the page: the same text whenever it runs
+python docs/worked_day.py 2026-10-25    # another day, into worked-day-2026-10-25.md and .svg of the working folder
 """
 
+import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -12,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-SUNDAY = date(2026, 3, 8)  # America's clocks go forward; Europe's three weeks later
-BEGIN, END = datetime(2026, 3, 7, 12, tzinfo=UTC), datetime(2026, 3, 9, 8, tzinfo=UTC)
+SPRING, AUTUMN = date(2026, 3, 8), date(2026, 11, 1)  # America's clocks change; Europe's on other Sundays
 NEW_READERS = 12  # known only since that day
 ELSEWHERE = {  # the sample's other zones, so that twelve are left
     "Africa/Lagos": "Africa/Nairobi",
@@ -22,14 +23,18 @@ ELSEWHERE = {  # the sample's other zones, so that twelve are left
     "Atlantic/Azores": "Europe/London",
     "Pacific/Auckland": "Australia/Sydney",
 }
-INTRODUCTION = """# A worked day
+TITLE = """# A worked day
 
-Sunday 2026-03-08, when America's clocks go forward: the sample's {readers} readers in {zones} zones, planned every ten
-minutes and sent every minute by the program itself, under the built-in policy. `python docs/worked_day.py` writes this
-page; a test holds it to be current.
+The sample's readers on {spring} and [on {autumn}](#{autumn}), planned every ten minutes and sent every minute by the
+program itself, under the built-in policy. `python docs/worked_day.py` writes this page, and a test holds it to be
+current; `python docs/worked_day.py 2026-10-25` does the same for another day.
+"""
+INTRODUCTION = """## {day}
 
-- *Three digests* at 07:30, 12:20 and 18:40 local time, jitter seven minutes; *Night shift* at 02:30, which in New York,
-  Chicago and Los Angeles is no time of this day: the slot is at 03:00. Six readers sleep from 09:00 to 16:00.
+{clocks}. {readers} readers in {zones} zones:
+
+- *Three digests* at 07:30, 12:20 and 18:40 local time, jitter seven minutes. Six readers sleep from 09:00 to 16:00.
+- *Night shift* at {night}{which}.
 - *What you follow* looks for news of followed stories and topics every two hours.
 - Breaking news to those who read English at 09:30 UTC, of level 1: it rings in quiet hours, a lead approved it. Another
   at 20:00 UTC, of level 2: it does not.
@@ -37,10 +42,18 @@ page; a test holds it to be current.
 
 {alerts} alerts to {told} readers: {kinds}. {none} readers got none, nobody more than {most}.
 
-![Every alert by zone and time](images/worked-day.svg)
+![Every alert by zone and time](images/{picture}.svg)
 
 A line is a reader, grouped by zone; time is UTC from left to right. Grey is 22:00 to 07:00 on the zone's walls, the
 usual quiet hours; a dashed line is the change of the clocks. A ring is breaking news of level 1.
+"""
+SHORT = """## {day}
+
+{clocks}; *Night shift* at {night}{which}, and every reader is judged for it once. All else is as above.
+
+{alerts} alerts to {told} readers: {kinds}. {none} readers got none, nobody more than {most}.
+
+![Every alert by zone and time](images/{picture}.svg)
 """
 COLOURS = {"digest": "#2f6fb0", "follow_up": "#2e8b57", "breaking": "#c0392b"}
 NAMES = {"digest": "digest", "follow_up": "story follow-up", "breaking": "breaking news"}
@@ -53,10 +66,42 @@ class Nowhere:
     def flush(self) -> None: ...
 
 
+@dataclass(frozen=True)
+class Span:
+    """A day from the noon before to the morning after, in UTC, and what the clocks do in it."""
+
+    on: date
+
+    @property
+    def begin(self) -> datetime:
+        """The noon before."""
+        return datetime.combine(self.on - timedelta(days=1), time(12), UTC)
+
+    @property
+    def end(self) -> datetime:
+        """Eight in the morning after."""
+        return datetime.combine(self.on + timedelta(days=1), time(8), UTC)
+
+    def changes(self, zones: list[str]) -> dict[str, datetime]:
+        """Zone -> the instant of the day at which its clocks change, for those that do."""
+        steps = [self.begin + timedelta(minutes=30 * number) for number in range(1, 89)]
+        before = timedelta(minutes=30)
+        return {zone: at for zone in zones for at in steps if _offset_h(zone, at) != _offset_h(zone, at - before)}
+
+    def night(self, zones: list[str]) -> str:
+        """Half an hour into what is left out, or comes twice; 02:30 where no clock changes."""
+        for zone, at in self.changes(zones).items():
+            before = _offset_h(zone, at - timedelta(minutes=1))
+            behind = 0.5 if _offset_h(zone, at) > before else -0.5
+            return f"{at + timedelta(hours=before + behind):%H:%M}"
+        return "02:30"
+
+
 @dataclass
 class Day:
     """What came of it."""
 
+    span: Span
     readers: dict[str, str] = field(default_factory=dict)  # key -> zone
     new: list[str] = field(default_factory=list)
     endings: list[tuple[str, Any]] = field(default_factory=list)  # (campaign, ending)
@@ -64,9 +109,14 @@ class Day:
     states: Counter[str] = field(default_factory=Counter)
     titles: dict[int, str] = field(default_factory=dict)
 
+    @property
+    def zones(self) -> list[str]:
+        """Where the readers live."""
+        return sorted(set(self.readers.values()))
 
-def live() -> Day:
-    """The day: planned every ten minutes, sent every minute."""
+
+def live(on: date = SPRING) -> Day:
+    """A day: planned every ten minutes, sent every minute."""
     from data.campaigns import Campaigns
     from data.clock import FixedClock
     from data.desk_alerts import DeskAlerts
@@ -80,8 +130,9 @@ def live() -> Day:
     from scheduler.planning import Planner
     from scheduler.sender import LogSender
 
-    made, clock = Day(), FixedClock(BEGIN)
-    newsroom = generate(seed=1, now=END)
+    made = Day(Span(on))
+    begin, end = made.span.begin, made.span.end
+    clock, newsroom = FixedClock(begin), generate(seed=1, now=end)
     with tempfile.TemporaryDirectory() as folder, Store.open(f"sqlite:///{folder}/day.db") as store:
         store.migrate()
         _fill(store, newsroom, made)
@@ -98,9 +149,10 @@ def live() -> Day:
 
         planner = Telling(store, lambda: snapshot)
         deliverer = Deliverer(store, LogSender(Nowhere()), clock)  # type: ignore[arg-type]
-        Campaigns(store).ensure(_campaigns(), now=BEGIN - timedelta(days=1))
-        urgent, waiting = _urgent(newsroom), [one for one in newsroom.events if one.at > BEGIN]
-        while clock.now() < END:
+        campaigns = _campaigns(made.span.night(made.zones))
+        Campaigns(store).ensure(campaigns, now=begin - timedelta(days=1))
+        urgent, waiting = _urgent(newsroom, on), [one for one in newsroom.events if one.at > begin]
+        while clock.now() < end:
             now = clock.now()
             due, waiting = _until(waiting, now)
             store.add_events(due, now=now)
@@ -125,16 +177,17 @@ def live() -> Day:
 
 
 def _fill(store: Any, newsroom: Any, made: Day) -> None:
-    long_ago = BEGIN - timedelta(days=60)
+    begin = made.span.begin
+    long_ago = begin - timedelta(days=60)
     readers = [one.model_copy(update={"zone": ELSEWHERE.get(one.zone, one.zone)}) for one in newsroom.readers]
     made.new = [one.id for one in readers[::17]][:NEW_READERS]
     for place in range(5, len(readers), 33):
         readers[place] = readers[place].model_copy(update={"quiet_from": time(9), "quiet_until": time(16)})
     store.put_articles(newsroom.articles, now=long_ago)
     store.put_readers([one for one in readers if one.id not in made.new], now=long_ago)
-    store.put_readers([one for one in readers if one.id in made.new], now=BEGIN)
+    store.put_readers([one for one in readers if one.id in made.new], now=begin)
     store.put_devices(newsroom.devices, now=long_ago)
-    store.add_events([one for one in newsroom.events if one.at <= BEGIN], now=BEGIN)
+    store.add_events([one for one in newsroom.events if one.at <= begin], now=begin)
     ids = store.article_ids([one.id for one in newsroom.articles])
     first: dict[str, int] = {}
     for one in newsroom.articles:
@@ -147,21 +200,22 @@ def _fill(store: Any, newsroom: Any, made: Day) -> None:
     made.readers = {one.id: one.zone for one in readers}
 
 
-def _campaigns() -> list[Any]:
+def _campaigns(night: str) -> list[Any]:
     from data.alerts import CampaignRow
 
     digest: dict[str, Any] = {"kind": "digest", "jitter_s": 420, "freshness_h": 24.0, "bar": 0.45}
     return [
         CampaignRow(0, "digests", "Three digests", local_times=("07:30", "12:20", "18:40"), **digest),
-        CampaignRow(0, "night", "Night shift", local_times=("02:30",), **digest),
+        CampaignRow(0, "night", "Night shift", local_times=(night,), **digest),
         CampaignRow(0, "follow", "What you follow", kind="follow_up", freshness_h=6.0, ttl_s=7_200, every_s=7_200),
     ]
 
 
-def _urgent(newsroom: Any) -> list[tuple[datetime, str, bool]]:
+def _urgent(newsroom: Any, on: date) -> list[tuple[datetime, str, bool]]:
     """(instant, article, whether it rings in quiet hours): the highest-valued English news at two instants."""
     found: list[tuple[datetime, str, bool]] = []
-    for at, lifts in ((datetime(2026, 3, 8, 9, 30, tzinfo=UTC), True), (datetime(2026, 3, 8, 20, tzinfo=UTC), False)):
+    for wall, lifts in ((time(9, 30), True), (time(20), False)):
+        at = datetime.combine(on, wall, UTC)
         fresh = [
             one
             for one in newsroom.articles
@@ -209,29 +263,76 @@ def _states(store: Any) -> dict[str, int]:
 # --- the page ---
 
 
-def page(day: Day) -> str:
-    """worked-day.md."""
+def page(spring: Day, autumn: Day) -> str:
+    """worked-day.md: one day whole, of the other the picture and the verdicts."""
+    lines = [TITLE.format(spring=spring.span.on, autumn=autumn.span.on), *whole(spring, "worked-day"), ""]
+    lines += [_introduced(autumn, "worked-day-autumn", SHORT), *_verdicts(autumn)]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def whole(day: Day, image: str) -> list[str]:
+    """Everything about a day."""
+    return [_introduced(day, image), *_verdicts(day), *_examples(day), *_everybody(day)]
+
+
+def _introduced(day: Day, image: str, words: str = INTRODUCTION) -> str:
     by_kind = Counter(one.kind for one in day.left)
     told = Counter(one.reader for one in day.left)
+    clocks = _clocks(day)
     facts = {
+        "day": day.span.on,
+        "clocks": clocks[:1].upper() + clocks[1:],
+        "night": day.span.night(day.zones),
+        "which": _which(day),
         "readers": len(day.readers),
-        "zones": len(set(day.readers.values())),
+        "zones": len(day.zones),
         "new": len(day.new),
         "alerts": sum(by_kind.values()),
         "told": len(told),
         "none": len(day.readers) - len(told),
-        "most": max(told.values()),
+        "most": max(told.values(), default=0),
         "kinds": ", ".join(f"{by_kind[kind]} {NAMES[kind]}" for kind in COLOURS),
+        "picture": image,
     }
-    lines = [INTRODUCTION.format(**facts), *_verdicts(day), *_examples(day), *_everybody(day)]
-    return "\n".join(lines) + "\n"
+    return words.format(**facts)
+
+
+def _clocks(day: Day) -> str:
+    """Where clocks go forward or back, in words."""
+    found: dict[str, list[str]] = {"forward": [], "back": []}
+    for zone, at in day.span.changes(day.zones).items():
+        found["forward" if _offset_h(zone, at) > _offset_h(zone, at - timedelta(minutes=1)) else "back"].append(zone)
+    words = [f"clocks go {way} in {_listed(zones)}" for way, zones in found.items() if zones]
+    return " and ".join(words) or "no clock changes"
+
+
+def _which(day: Day) -> str:
+    """What becomes of the night slot where the clocks change."""
+    from zoneinfo import ZoneInfo
+
+    wall = datetime.combine(day.span.on, time.fromisoformat(day.span.night(day.zones)))
+    gone: list[str] = []
+    twice: list[str] = []
+    for zone in day.zones:
+        first, second = (wall.replace(tzinfo=ZoneInfo(zone), fold=fold) for fold in (0, 1))
+        if first.utcoffset() != second.utcoffset():
+            there = first.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None) == wall
+            (twice if there else gone).append(zone)
+    if gone:
+        return f", which in {_listed(gone)} is no time of this day: the slot is when the clocks have changed"
+    return f", which in {_listed(twice)} comes twice: the slot is the first" if twice else ""
+
+
+def _listed(zones: list[str]) -> str:
+    names = [zone.rpartition("/")[2].replace("_", " ") for zone in zones]
+    return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1]
 
 
 def _slots(day: Day) -> Iterator[tuple[str, list[Any]]]:
     """(name of the slot, endings), digests of the Sunday by local time, the others by kind."""
     groups: dict[str, list[Any]] = defaultdict(list)
     for kind, one in day.endings:
-        if kind == "digest" and one.slot.startswith(f"{SUNDAY}"):
+        if kind == "digest" and one.slot.startswith(f"{day.span.on}"):
             groups[one.slot[11:]].append(one)
         elif kind != "digest":
             groups[NAMES[kind]].append(one)
@@ -242,9 +343,9 @@ def _verdicts(day: Day) -> list[str]:
     groups = dict(_slots(day))
     names = sorted({one.verdict for found in groups.values() for one in found}, key=lambda one: (one != "SEND", one))
     lines = [
-        "## Verdicts",
+        f"### Verdicts of {day.span.on}",
         "",
-        "Readers of the Sunday's slots by verdict; a follow-up judges its readers at every look.",
+        "Readers of the day's slots by verdict; a follow-up judges its readers at every look.",
         "",
     ]
     lines += [f"| verdict | {' | '.join(groups)} |", "|---|" + "--:|" * len(groups)]
@@ -256,7 +357,7 @@ def _verdicts(day: Day) -> list[str]:
 
 
 def _examples(day: Day) -> list[str]:
-    lines = ["## One reader of each zone", "", "Whoever of the zone got most.", ""]
+    lines = ["### One reader of each zone", "", "Whoever of the zone got most.", ""]
     lines += ["| reader | zone | local time | got | because of |", "|---|---|---|---|---|"]
     told: dict[str, list[Any]] = defaultdict(list)
     for one in day.left:
@@ -272,9 +373,9 @@ def _examples(day: Day) -> list[str]:
 
 def _everybody(day: Day) -> list[str]:
     lines = [
-        "## Everybody",
+        "### Everybody",
         "",
-        "What left, at local time, and how the other slots of the Sunday ended; of follow-ups the last look alone.",
+        "What left, at local time, and how the other slots of the day ended; of follow-ups the last look alone.",
         "",
         "| reader | zone | got | not, and why |",
         "|---|---|---|---|",
@@ -306,19 +407,25 @@ LEFT, TOP, LINE, GAP, WIDE = 150, 46, 5, 12, 880
 
 def picture(day: Day) -> str:
     """images/worked-day.svg."""
-    zones = sorted(set(day.readers.values()), key=lambda zone: (_offset_h(zone), zone))
+    span = day.span
+    zones = sorted(day.zones, key=lambda zone: (_offset_h(zone, span.begin), zone))
     parts, y = [], TOP
     for zone in zones:
         ours = sorted(reader for reader, its in day.readers.items() if its == zone)
-        parts += _band(zone, y, len(ours) * LINE)
+        parts += _band(span, zone, y, len(ours) * LINE)
         place = {reader: y + number * LINE + LINE / 2 for number, reader in enumerate(ours)}
-        parts += [_dot(one, place[one.reader]) for one in day.left if one.reader in place]
+        parts += [_dot(span, one, place[one.reader]) for one in day.left if one.reader in place]
         y += len(ours) * LINE + GAP
     head = [_text(LEFT + number * 120, 16, NAMES[kind], COLOURS[kind]) for number, kind in enumerate(COLOURS)]
-    hours = [BEGIN + timedelta(hours=number) for number in range(0, int((END - BEGIN) / timedelta(hours=1)) + 1, 4)]
-    axis = [f'<line x1="{_x(at):.0f}" x2="{_x(at):.0f}" y1="{TOP - 6}" y2="{y - GAP}" stroke="#ddd"/>' for at in hours]
+    lasts_h = int((span.end - span.begin) / timedelta(hours=1))
+    hours = [span.begin + timedelta(hours=number) for number in range(0, lasts_h + 1, 4)]
+    axis = [
+        f'<line x1="{_x(span, at):.0f}" x2="{_x(span, at):.0f}" y1="{TOP - 6}" y2="{y - GAP}" stroke="#ddd"/>'
+        for at in hours
+    ]
     axis += [
-        _text(_x(at), TOP - 10, f"{at:%a %H}" if at.hour % 12 == 0 else f"{at:%H}", "#555", "middle") for at in hours
+        _text(_x(span, at), TOP - 10, f"{at:%a %H}" if at.hour % 12 == 0 else f"{at:%H}", "#555", "middle")
+        for at in hours
     ]
     size = f'width="{LEFT + WIDE + 20}" height="{y}" viewBox="0 0 {LEFT + WIDE + 20} {y}"'
     style = "font-family:system-ui,sans-serif;font-size:11px"
@@ -330,40 +437,39 @@ def picture(day: Day) -> str:
     )
 
 
-def _band(zone: str, y: float, high: float) -> list[str]:
+def _band(span: Span, zone: str, y: float, high: float) -> list[str]:
     from zoneinfo import ZoneInfo
 
     here = ZoneInfo(zone)
     made = [f'<rect x="{LEFT}" y="{y}" width="{WIDE}" height="{high}" fill="none" stroke="#bbb"/>']
-    first = BEGIN.astimezone(here).date() - timedelta(days=1)
+    first = span.begin.astimezone(here).date() - timedelta(days=1)
     for number in range(4):
         dusk = datetime.combine(first + timedelta(days=number), datetime.min.time(), here).replace(hour=22)
         dawn = datetime.combine(first + timedelta(days=number + 1), datetime.min.time(), here).replace(hour=7)
-        begin, end = max(dusk.astimezone(UTC), BEGIN), min(dawn.astimezone(UTC), END)
+        begin, end = max(dusk.astimezone(UTC), span.begin), min(dawn.astimezone(UTC), span.end)
         if begin < end:
-            wide = f"{_x(end) - _x(begin):.1f}"
-            made.append(f'<rect x="{_x(begin):.1f}" y="{y}" width="{wide}" height="{high}" fill="#e4e4ea"/>')
-    before, after = _offset_h(zone), _offset_h(zone, END)
-    for at in (BEGIN + timedelta(minutes=30 * number) for number in range(88)) if before != after else ():
-        if _offset_h(zone, at) != _offset_h(zone, at - timedelta(minutes=30)):
-            x = f"{_x(at):.1f}"
-            made.append(f'<line x1="{x}" x2="{x}" y1="{y}" y2="{y + high}" stroke="#444" stroke-dasharray="3 2"/>')
+            wide = f"{_x(span, end) - _x(span, begin):.1f}"
+            made.append(f'<rect x="{_x(span, begin):.1f}" y="{y}" width="{wide}" height="{high}" fill="#e4e4ea"/>')
+    before, after = _offset_h(zone, span.begin), _offset_h(zone, span.end)
+    for at in span.changes([zone]).values():
+        x = f"{_x(span, at):.1f}"
+        made.append(f'<line x1="{x}" x2="{x}" y1="{y}" y2="{y + high}" stroke="#444" stroke-dasharray="3 2"/>')
     shown = f"{before:+g}" + (f", then {after:+g}" if after != before else "")
     name = zone.rpartition("/")[2].replace("_", " ")
     return [*made, _text(LEFT - 8, y + high / 2 + 4, f"{name} {shown}", "#222", "end")]
 
 
-def _dot(one: Any, y: float) -> str:
+def _dot(span: Span, one: Any, y: float) -> str:
     rings = one.kind == "breaking" and one.policy.get("overrides_quiet")
     paint = f'fill="#fff" stroke="{COLOURS[one.kind]}" stroke-width="1.4"' if rings else f'fill="{COLOURS[one.kind]}"'
-    return f'<circle cx="{_x(one.sent_at):.1f}" cy="{y:.1f}" r="2.2" {paint}/>'
+    return f'<circle cx="{_x(span, one.sent_at):.1f}" cy="{y:.1f}" r="2.2" {paint}/>'
 
 
-def _x(at: datetime) -> float:
-    return LEFT + WIDE * ((at - BEGIN) / (END - BEGIN))
+def _x(span: Span, at: datetime) -> float:
+    return LEFT + WIDE * ((at - span.begin) / (span.end - span.begin))
 
 
-def _offset_h(zone: str, at: datetime = BEGIN) -> float:
+def _offset_h(zone: str, at: datetime) -> float:
     from zoneinfo import ZoneInfo
 
     found = at.astimezone(ZoneInfo(zone)).utcoffset()
@@ -374,13 +480,20 @@ def _text(x: float, y: float, words: str, colour: str, anchor: str = "start") ->
     return f'<text x="{x:.0f}" y="{y:.0f}" fill="{colour}" text-anchor="{anchor}">{words}</text>'
 
 
-def main() -> None:
-    """Write both files."""
-    day = live()
+def main(*asked: str) -> None:
+    """Write the page with its two pictures, or one day's beside where this was called."""
+    if asked:
+        day, name = live(date.fromisoformat(asked[0])), f"worked-day-{asked[0]}"
+        text = "\n".join(["# A worked day", "", *whole(day, name)]).replace("(images/", "(") + "\n"
+        Path(f"{name}.md").write_text(text, encoding="utf-8")
+        Path(f"{name}.svg").write_text(picture(day), encoding="utf-8")
+        return
     (HERE / "images").mkdir(exist_ok=True)
-    (HERE / "worked-day.md").write_text(page(day), encoding="utf-8")
-    (HERE / "images" / "worked-day.svg").write_text(picture(day), encoding="utf-8")
+    spring, autumn = live(SPRING), live(AUTUMN)
+    (HERE / "worked-day.md").write_text(page(spring, autumn), encoding="utf-8")
+    for day, name in ((spring, "worked-day"), (autumn, "worked-day-autumn")):
+        (HERE / "images" / f"{name}.svg").write_text(picture(day), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from data.alerts import Outcome
 from data.broadcasts import Broadcasts, NewBroadcast
 from data.clock import Clock
-from data.errors import InvalidInput
+from data.errors import InvalidInput, NewsbellError
 from data.store import Store
 from data.values import ArticleRow
 from recommender.policies import in_force
@@ -53,7 +53,11 @@ class Broadcaster:
         window_h = in_force(self.store).limits.told_window_h
         one = NewBroadcast(key, app, name, topic, article.id, story, update_no, author)
         number = enter(one, now, window_h) if enter else ledger.begin(one, now=now, window_h=window_h)
-        outcome = self.post(app, body)
+        try:
+            outcome = self.post(app, body)
+        except NewsbellError as error:  # nothing was posted, and nobody will be told so later
+            ledger.settle(number, Outcome("failed", reason=str(error)))
+            raise
         ledger.settle(number, outcome)
         return outcome
 

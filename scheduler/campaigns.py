@@ -30,10 +30,9 @@ MORNING_DIGEST = CampaignRow(
 
 def check_campaign(campaign: CampaignRow) -> None:
     """InvalidInput for a campaign that could never send, or not as it says."""
-    if campaign.kind not in ("digest", "follow_up"):
-        raise InvalidInput(f"a campaign is a digest or a follow_up, not {campaign.kind!r}; others are sent by hand")
-    if not re.fullmatch(r"[\w-]{1,60}", campaign.key):
-        raise InvalidInput(f"key {campaign.key!r} holds more than letters, digits, - and _")
+    _check_name(campaign)
+    if campaign.approval_above is not None and campaign.approval_above < 0:
+        raise InvalidInput("approval_above is a number of readers, 0 or more; leave it out to go by the newsroom's")
     if campaign.kind == "digest" and not campaign.local_times:
         raise InvalidInput("a digest needs local times; write them like 07:30,18:40")
     for wall in campaign.local_times:
@@ -46,6 +45,15 @@ def check_campaign(campaign: CampaignRow) -> None:
     for name, low, high in BOUNDS:
         if not low <= getattr(campaign, name) <= high:
             raise InvalidInput(f"{name} is a number from {low:g} to {high:g}, not {getattr(campaign, name):g}")
+
+
+def _check_name(campaign: CampaignRow) -> None:
+    if campaign.kind not in ("digest", "follow_up", "manual", "breaking"):
+        raise InvalidInput(f"a campaign is a digest, follow_up, manual or breaking, not {campaign.kind!r}")
+    if not re.fullmatch(r"[\w-]{1,60}", campaign.key):
+        raise InvalidInput(f"key {campaign.key!r} holds more than letters, digits, - and _")
+    if re.match(r"(alert|test)-", campaign.key):
+        raise InvalidInput(f"key {campaign.key!r} is one that alerts of the desk get; choose another")
 
 
 def ensure_default_campaigns(store: Store, now: datetime) -> None:

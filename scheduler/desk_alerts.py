@@ -1,6 +1,5 @@
 """Alerts that the desk wrote: the same verdicts as any plan, for the readers who are meant."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -17,6 +16,7 @@ from data.errors import NewsbellError
 from data.store import Store
 from data.store.people import ROLES
 from data.values import ArticleRow, IntArray
+from recommender.approval import count_meant, threshold
 from recommender.audience import meant
 from recommender.columns import fold_name
 from recommender.policies import in_force
@@ -26,8 +26,6 @@ from scheduler.broadcast import Broadcaster
 from scheduler.plan_report import Report, Run
 from scheduler.planning import Planner
 from scheduler.slots import Slot
-
-PAGE = 20_000
 
 
 def plan_alert(
@@ -96,16 +94,10 @@ def missing_leave(store: Store, alert: AlertRow) -> str:
             return "only a lead may let an alert ring in quiet hours"
     leads = {email for email, role in roles.items() if ROLES.index(role) >= ROLES.index("lead")}
     if alert.approver == alert.author and leads - {alert.author}:
-        reach = count_meant(store, alert.audience)
-        if reach > limits.approval_above:
-            return f"{reach:,} readers are meant; more than {limits.approval_above:,} need a second person"
+        reach, above = count_meant(store, alert.audience), threshold(store, alert.sends_as)
+        if reach > above:
+            return f"{reach:,} readers are meant; more than {above:,} need a second person"
     return ""
-
-
-def count_meant(store: Store, audience: Mapping[str, Any]) -> int:
-    """How many readers with alerts on are meant."""
-    pages = store.reader_column_pages(Campaigns(store).readers_by_zone(), size=PAGE)
-    return sum(int((page.push & meant(page, audience)).sum()) for page in pages)
 
 
 def _plan(planner: Planner, alert: AlertRow, now: datetime, fence: int | None) -> Report:

@@ -143,6 +143,7 @@ class Report:
     plan_id: int | None = None
     deliveries: int = 0
     readers: int = 0
+    is_asked: bool = False  # it waits for a person to approve it
     is_stopped: bool = False  # somebody paused the campaign or cancelled the plan meanwhile
     funnel: Counter[str] = field(default_factory=Counter)
     endings: list[Ending] = field(default_factory=list)

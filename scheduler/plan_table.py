@@ -63,6 +63,7 @@ def as_dict(report: Report, titles: Titles, *, everybody: bool) -> dict[str, Any
         "bar": report.campaign.bar,
         "funnel": {name: report.funnel[name] for name in (*Verdict.__members__, MISSED, PLANNED_BEFORE)},
         "deliveries": report.deliveries,
+        "is_asked": report.is_asked,
         "readers": [_as_dict(one, titles) for one in (report.endings if everybody else report.examples())],
     }
 
@@ -97,6 +98,10 @@ def _footer(report: Report) -> str:
         notes.append(f"{report.funnel[PLANNED_BEFORE]:,} readers' slots are in the outbox already.")
     if report.plan_id is not None:
         notes.append(f"Plan {report.plan_id}: {report.deliveries:,} deliveries written to the outbox.")
+        if report.is_asked:
+            notes.append(
+                "It alerts more readers than its campaign may without a person: a lead approves it on the Push page."
+            )
     else:
         notes.append("Nothing was written.")
     return " ".join(notes)

@@ -143,6 +143,8 @@ class Planner:
         return report
 
     def _begin(self, run: Run, snapshot: Snapshot, policy: InForce, after: datetime) -> int:
+        if needs_count(run.campaign):
+            self.plans.ask_for_cut_short(run.campaign.id, fence=run.fence)
         plan_id = self.outbox.begin_plan(
             run.campaign,
             now=run.now,
@@ -160,6 +162,11 @@ class Planner:
             return
         examples = [example(one) for one in report.examples()]
         self.outbox.finish_plan(report.plan_id, funnel=dict(report.funnel), examples=examples, fence=run.fence)
+        above = run.campaign.approval_above or 0
+        if needs_count(run.campaign) and report.funnel["SEND"] > above and not report.is_stopped:
+            self.plans.ask(report.plan_id, fence=run.fence)
+            report.is_asked = True
+            return
         self.plans.finish(report.plan_id, stopped=report.is_stopped, fence=run.fence)
         if report.is_stopped:  # what entered the outbox after the cancelling
             self.outbox.cancel(now=run.now, reason="stopped while planning", plan_id=report.plan_id)
@@ -249,7 +256,7 @@ class Planner:
     def _write(self, run: Run, report: Report, judged: Judged, devices: Devices) -> None:
         if report.plan_id is not None:
             made = list(judged.deliveries(devices))
-            hold = run.campaign.hold_s > 0
+            hold = run.campaign.hold_s > 0 or needs_count(run.campaign)
             report.deliveries += self.outbox.add(report.plan_id, made, now=run.now, hold=hold, fence=run.fence)
 
     def _devices(self, campaign: CampaignRow, ids: Sequence[int]) -> dict[int, list[DeviceRow]]:
@@ -266,6 +273,14 @@ class Planner:
     def _tally(self, readers: ReaderColumns, send_at_us: IntArray, now: datetime) -> Tally:
         days, weeks = local_weeks(send_at_us, local_s(readers.zones, readers.zone, send_at_us))
         return self.ledger.tally(readers.id.tolist(), days, weeks, now=now)
+
+
+def needs_count(campaign: CampaignRow) -> bool:
+    """Whether a plan that would alert very many waits for a person: where a campaign that plans by itself says so.
+
+    What somebody sends is asked about before it is planned, in `scheduler.desk_alerts`.
+    """
+    return campaign.approval_above is not None and campaign.kind not in ONE_USE
 
 
 def look_slots(zones: Mapping[str, int], now: datetime) -> dict[str, Slot]:

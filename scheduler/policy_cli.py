@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from scheduler.policy_replay import Replayed
+    from scheduler.policy_replay import Compared
 
 policy = typer.Typer(help="How much is too much: the newsroom's push policy, version by version.", no_args_is_help=True)
 WHO = "command line"
@@ -139,22 +139,28 @@ def replay(
         service = Service(store, settings, FixedClock(now))
         service.refresh()
         other = named(store, version=version, author=WHO if draft else None)
-        before, after = compare(Planner(store, lambda: service.snapshot), when, other)
+        found = compare(Planner(store, lambda: service.snapshot), when, other)
     if as_json:
-        _print_json({"day": when.isoformat(), "before": before.as_dict(), "after": after.as_dict()})
+        _print_json(found.as_dict())
         return
-    for line in compared(when, before, after):
+    for line in compared(found):
         typer.echo(line)
 
 
-def compared(day: date, before: "Replayed", after: "Replayed") -> list[str]:
+def compared(found: "Compared") -> list[str]:
     """Two replays side by side, for people."""
+    day, before, after, opens = found.day, found.before, found.after, found.opens
     names = sorted({*before.funnel, *after.funnel}, key=lambda one: (one != "SEND", one))
     lines = [f"plans of {day}: version {before.version}, then {'the draft' if after.version < 0 else after.version}"]
     lines += [f"{name:16} {before.funnel[name]:>10,} {after.funnel[name]:>10,}" for name in names]
     alerts = sorted({*before.readers_by_alerts, *after.readers_by_alerts})
     pairs = [(many, before.readers_by_alerts.get(many, 0), after.readers_by_alerts.get(many, 0)) for many in alerts]
     lines += [f"readers with {many:<3} {one:>10,} {other:>10,}" for many, one, other in pairs]
+    if opens.before and opens.after and opens.difference:
+        lines.append(f"{'opens expected':16} {opens.before.opens:>10,.1f} {opens.after.opens:>10,.1f}")
+        for word, one in (("live", opens.before), ("other", opens.after), ("difference", opens.difference)):
+            lines.append(f"  {word:14} {one.low:,.1f} to {one.high:,.1f}")
+    lines.append(opens.said)
     return lines if names else [f"no plan was made on {day}"]
 
 

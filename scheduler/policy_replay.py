@@ -3,7 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from data.outbox import Outbox
 from data.policies import Policies
 from data.store import Store
 from data.values import DeviceRow, IntArray
+from recommender.learned_push.from_store import Opens, Send, expected_opens
 from recommender.policies import InForce, in_force, limits_of
 from recommender.push import Verdict
 from recommender.push_policy import HousePolicy
@@ -38,6 +39,7 @@ class Replayed:
     funnel: Counter[str] = field(default_factory=Counter)
     campaigns: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     alerts: Counter[int] = field(default_factory=Counter)  # reader -> alerts
+    sends: list[Send] = field(default_factory=list)  # the same one by one
 
     @property
     def readers_by_alerts(self) -> dict[int, int]:
@@ -109,12 +111,15 @@ class _Replaying(Planner):
 
     def _write(self, run: Run, report: Report, judged: Judged, devices: Mapping[int, Sequence[DeviceRow]]) -> None:  # noqa: ARG002
         group, seen = GROUP[run.campaign.kind], set()
+        names = [judged.readers.zones[one] for one in judged.readers.zone.tolist()]
+        zones = dict(zip(judged.readers.id.tolist(), names, strict=True))
         for one in judged.deliveries(devices):
             if one.reader_id not in seen and one.story_id is not None:
                 seen.add(one.reader_id)
                 facts = (micros(one.not_before_at), one.story_id, one.update_no, group, one.told_no)
                 self.ledger.add(one.reader_id, *facts)
                 self.made.alerts[one.reader_id] += 1
+                self.made.sends.append(Send(one.reader_id, zones[one.reader_id], facts[0], one.score))
 
 
 def replay(planner: Planner, day: date, policy: InForce) -> Replayed:
@@ -143,9 +148,26 @@ def plans_of(store: Store, begin: datetime, end: datetime) -> list[PlanRow]:
     return [one for one in reversed(found) if begin <= one.planned_at < end]
 
 
-def compare(planner: Planner, day: date, other: InForce) -> tuple[Replayed, Replayed]:
-    """The day's plans under the policy in force, and under another one."""
-    return replay(planner, day, in_force(planner.store)), replay(planner, day, other)
+@dataclass(frozen=True)
+class Compared:
+    """A day under the policy in force and under another one, and the opens to expect of either."""
+
+    day: date
+    before: Replayed
+    after: Replayed
+    opens: Opens
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        pair = {"before": self.before.as_dict(), "after": self.after.as_dict()}
+        return {"day": self.day.isoformat(), **pair, "opens": asdict(self.opens)}
+
+
+def compare(planner: Planner, day: date, other: InForce) -> Compared:
+    """The day's plans under the policy in force, and under another one; opens by what came before that day."""
+    before, after = replay(planner, day, in_force(planner.store)), replay(planner, day, other)
+    begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return Compared(day, before, after, expected_opens(planner.store, before.sends, after.sends, until=begin))
 
 
 def named(store: Store, *, version: int | None = None, author: str | None = None) -> InForce:
@@ -163,8 +185,7 @@ def replay_command(planner: Planner, args: Mapping[str, Any]) -> str:
     except ValueError:
         raise InvalidTime(f"{args['day']!r} is no date; write it like 2026-03-02") from None
     other = named(planner.store, version=args.get("version"), author=args.get("author"))
-    before, after = compare(planner, day, other)
-    return json.dumps({"day": day.isoformat(), "before": before.as_dict(), "after": after.as_dict()})
+    return json.dumps(compare(planner, day, other).as_dict())
 
 
 def _run(store: Store, campaign: CampaignRow, row: PlanRow) -> Run:

@@ -14,6 +14,7 @@ from typing import Any
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from data.alerts import CommandRow
+from data.broadcasts import Broadcasts
 from data.campaigns import Campaigns
 from data.clock import Clock, instant, micros, zone_database
 from data.commands import Commands
@@ -58,6 +59,7 @@ class Runner:
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.leases, self.commands = Leases(store), Commands(store)
         self.campaigns, self.outbox = Campaigns(store), Outbox(store)
+        self.broadcasts = Broadcasts(store)
         self.stopping = threading.Event()
         self.ticks = Ticks(store)
         self.planner = Planner(store, snapshot, dask=settings.dask)
@@ -150,7 +152,7 @@ class Runner:
             report = self.planner.tick(campaign, self.clock.now(), fence=fence)
             if report is not None:
                 counts = ", ".join(f"{name} {number}" for name, number in sorted(report.funnel.items()))
-                log.info("planned %s: %s", campaign.key, counts)
+                log.info("planned %s: %s%s", campaign.key, counts, "; it waits for approval" if report.is_asked else "")
 
     def deliver(self) -> None:
         """Send what is ready."""
@@ -164,6 +166,8 @@ class Runner:
         lost = self.outbox.recover(self.clock.now())
         if lost:
             log.warning("%d deliveries became unknown: their sender vanished", lost)
+        for number in self.broadcasts.recover(self.clock.now()):
+            log.warning("broadcast %d became unknown: its sender vanished; it is not sent again", number)
 
     def reach(self) -> None:
         """Bring the stories that the desk set a reach target for nearer to it."""

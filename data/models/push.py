@@ -42,6 +42,7 @@ class Campaign(SQLModel, table=True):
     best_within_h: int = 1
     spread_s: int = 0  # sends are spread over so long
     every_s: int = 900  # follow-up: how often it looks
+    approval_above: int | None = None  # readers: more need a second person; None: as `recommender.approval` says
 
 
 class Plan(SQLModel, table=True):
@@ -57,7 +58,7 @@ class Plan(SQLModel, table=True):
     weight_version: int = 0
     policy_version: int = 0  # 0: the built-in limits
     zone_version: str = ""  # of the zone database its slots were reckoned with
-    state: str = "done"  # planning, done, stopped
+    state: str = "done"  # planning, asked (a person has to approve it), done, stopped
     readers_due: int = 0
     readers_done: int = 0
 
@@ -186,3 +187,4 @@ class Alert(SQLModel, table=True):
     spread_s: int = 0
     way: str = "deliveries"  # or "broadcast"
     broadcast_id: int | None = Field(default=None, sa_column=Column(BigKey, nullable=True))  # set as it leaves that way
+    sends_as: str = Field(default="", max_length=200)  # key of the campaign whose rules it has; empty: none

@@ -1,6 +1,7 @@
 """Experiments as rows, and what happened on the lists they served."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ from sqlalchemy import BigInteger, Connection, Row, func, select, type_coerce
 from sqlalchemy.exc import IntegrityError
 
 from data.errors import Conflict, NotFound
-from data.experiments import LIVE, Arm, ExperimentRow
+from data.experiments import DRAFT, LIVE, Arm, ExperimentRow
 from data.models import Event, Experiment, Reader, Served, WeightSet
 from data.store.audit import note
 from data.store.database import Database, table
@@ -38,13 +39,18 @@ class Response(NamedTuple):
 class Experiments(Database):
     """Who takes part in what; each start and stop is in the audit log."""
 
-    def start_experiment(self, row: ExperimentRow, *, now: datetime) -> None:
-        """Write an experiment that runs from its `starts_at`.
+    def start_experiment(self, row: ExperimentRow, *, now: datetime, draft_of: str = "") -> None:
+        """Write an experiment that runs from its `starts_at`; an arm of DRAFT gets the draft of `draft_of`, kept as a
+        version that is not live.
 
         NotFound for a version that does not exist. Conflict where the key is used, or a running experiment of the same
         layer owns some of the buckets.
         """
         with self.transaction() as connection:
+            if any(one.version == DRAFT for one in row.arms):
+                number = self._keep_draft(connection, row.surface, draft_of, now)
+                arms = (Arm(number if one.version == DRAFT else one.version, one.share) for one in row.arms)
+                row = replace(row, arms=tuple(arms))
             _check_versions(connection, row)
             for other in _rows(connection, now):
                 if other.layer == row.layer and _overlaps(row, other):
@@ -75,25 +81,26 @@ class Experiments(Database):
             return _row(connection.execute(select(EXPERIMENTS).where(EXPERIMENTS.c.id == found.id)).one())
 
     def try_draft(self, surface: str, author: str, *, now: datetime) -> int:
-        """Keep somebody's draft as a version that is not live, for an experiment; the draft stays. Its number.
-
-        NotFound if there is no such draft.
-        """
+        """Keep somebody's draft as a version that is not live, for an experiment to come; see `_keep_draft`."""
         with self.transaction() as connection:
-            query = select(DRAFTS).where(DRAFTS.c.surface == surface, DRAFTS.c.author == author)
-            draft = connection.execute(query).first()
-            if draft is None:
-                raise NotFound(f"{author} has no draft of {surface}; make one on the ranking page")
-            check_weights(draft.weights)
-            last = select(func.coalesce(func.max(WEIGHTS.c.version), 0)).where(WEIGHTS.c.surface == surface)
-            version = int(connection.execute(last).scalar_one()) + 1
-            fields = {"weights": dict(draft.weights), "options": dict(draft.options), "author": author}
-            made = self.insert(WeightSet).values(
-                surface=surface, version=version, live=False, reason="for an experiment", created_at=now, **fields
-            )
-            connection.execute(made)
-            note(connection, author, "kept weights for an experiment", surface, after={"version": version}, now=now)
-            return version
+            return self._keep_draft(connection, surface, author, now)
+
+    def _keep_draft(self, connection: Connection, surface: str, author: str, now: datetime) -> int:
+        """Somebody's draft as a version that is not live; the draft stays. Its number; NotFound if there is none."""
+        query = select(DRAFTS).where(DRAFTS.c.surface == surface, DRAFTS.c.author == author)
+        draft = connection.execute(query).first()
+        if draft is None:
+            raise NotFound(f"{author} has no draft of {surface}; make one on the ranking page")
+        check_weights(draft.weights)
+        last = select(func.coalesce(func.max(WEIGHTS.c.version), 0)).where(WEIGHTS.c.surface == surface)
+        version = int(connection.execute(last).scalar_one()) + 1
+        fields = {"weights": dict(draft.weights), "options": dict(draft.options), "author": author}
+        made = self.insert(WeightSet).values(
+            surface=surface, version=version, live=False, reason="for an experiment", created_at=now, **fields
+        )
+        connection.execute(made)
+        note(connection, author, "kept weights for an experiment", surface, after={"version": version}, now=now)
+        return version
 
     def experiment(self, key: str) -> ExperimentRow:
         """One experiment; NotFound if none has that key."""

@@ -39,6 +39,7 @@ def start(
     from data.cli import open_store
     from data.clock import SystemClock
     from data.errors import InvalidInput
+    from data.experiments import DRAFT
     from data.settings import load_settings
     from recommender.experiments import desk
 
@@ -46,11 +47,11 @@ def start(
     if (version is None) == (draft is None):
         raise InvalidInput("say what to try: --version N, or --draft EMAIL for somebody's draft")
     with open_store(settings) as store:
-        tried = version if version is not None else store.try_draft("for_you", draft or "", now=now)
+        tried = DRAFT if version is None else version
         versions = [tried, 0] if kind == "holdout" else [against, tried]
         row = desk.start(
             store, name, versions=versions, share=share, days=days, author=by, reason=reason, now=now, kind=kind,
-            metric=metric, kept_days=settings.served_days,
+            metric=metric, kept_days=settings.served_days, draft_of=draft or "",
         )  # fmt: skip
     if as_json:
         _print_json(_plain(row))

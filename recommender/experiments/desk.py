@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 from data.clock import micros
 from data.errors import Conflict, InvalidInput
-from data.experiments import EXPERIMENT_KINDS, LIVE, Arm, ExperimentRow
+from data.experiments import DRAFT, EXPERIMENT_KINDS, LIVE, Arm, ExperimentRow
 from data.store import Store
+from data.store.drafts import DraftRow
+from data.values import WeightRow
 from recommender.experiments.assignment import BUCKETS, check_shares, free_buckets
 from recommender.experiments.compare import LEAST_READERS
 from recommender.experiments.counts import Counts, count
@@ -49,14 +51,17 @@ def start(
     metric: str = "opens",
     guardrails: Mapping[str, float] = GUARDRAILS,
     kept_days: float = LONGEST_DAYS,
+    draft_of: str = "",
 ) -> ExperimentRow:
     """Begin an experiment on `share` of the readers, in two even arms; the first version is what is compared against.
 
     A holdout keeps its first version for so long while the second arm follows what is live. `kept_days`: how long the
-    log of served lists is kept, which no experiment can outlast.
+    log of served lists is kept, which no experiment can outlast. Version DRAFT is the draft of `draft_of`.
     """
     versions = versions if kind == "holdout" else [_pinned(store, one) for one in versions]
-    _check(store, key, kind, versions, days, reason)
+    _check(key, kind, versions, days, reason)
+    if kind == "interleave":
+        _check_same_candidates(store, versions, draft_of)
     _check_terms(share, days, kept_days, metric, guardrails)
     arms = tuple(Arm(version, 0.5) for version in versions)
     check_shares([one.share for one in arms])
@@ -79,7 +84,7 @@ def start(
         reason=reason,
         guardrails={} if kind == "interleave" else dict(guardrails),
     )
-    store.start_experiment(row, now=now)
+    store.start_experiment(row, now=now, draft_of=draft_of)
     return store.experiment(key)
 
 
@@ -151,12 +156,12 @@ def _pinned(store: Store, version: int) -> int:
     return live.version if live else version
 
 
-def _check(store: Store, key: str, kind: str, versions: Sequence[int], days: int, reason: str) -> None:
+def _check(key: str, kind: str, versions: Sequence[int], days: int, reason: str) -> None:
     if not key.strip() or len(key) > 200:
         raise InvalidInput("give the experiment a name of at most 200 characters")
     if kind not in EXPERIMENT_KINDS:
         raise InvalidInput(f"{kind!r} is no kind of experiment; use one of {', '.join(EXPERIMENT_KINDS)}")
-    if len(versions) != 2 or versions[0] == versions[1] or min(versions) < 0:
+    if len(versions) != 2 or versions[0] == versions[1] or min(versions) < DRAFT:
         raise InvalidInput("name two different versions; 0 is whatever is live")
     if kind == "holdout" and versions[1] != LIVE:
         raise InvalidInput("a holdout compares one version with whatever is live: give that version alone")
@@ -164,8 +169,6 @@ def _check(store: Store, key: str, kind: str, versions: Sequence[int], days: int
         raise InvalidInput(f"{days} days: an experiment lasts from 1 to {LONGEST_DAYS}")
     if not reason.strip():
         raise InvalidInput("say what is to be found out; the audit log keeps it")
-    if kind == "interleave":
-        _check_same_candidates(store, versions)
 
 
 def _check_terms(share: float, days: int, kept_days: float, metric: str, guardrails: Mapping[str, float]) -> None:
@@ -180,13 +183,21 @@ def _check_terms(share: float, days: int, kept_days: float, metric: str, guardra
         raise InvalidInput("the share of the readers that take part lies above 0 and is at most 1, like 0.2")
 
 
-def _check_same_candidates(store: Store, versions: Sequence[int]) -> None:
+def _check_same_candidates(store: Store, versions: Sequence[int], draft_of: str) -> None:
     """Interleaving compares orders of the same candidates."""
-    rows = [store.live_weights(SURFACE) if one == LIVE else store.weight_version(SURFACE, one) for one in versions]
-    first, second = (Options.of(row.options if row else {}, OPTIONS[SURFACE]) for row in rows)
+    first, second = (_options(store, one, draft_of) for one in versions)
     for name in CANDIDATE_OPTIONS:
         if getattr(first, name) != getattr(second, name):
             raise InvalidInput(f"these versions differ in {name}, so they choose among other articles; split instead")
+
+
+def _options(store: Store, version: int, draft_of: str) -> Options:
+    row: WeightRow | DraftRow | None
+    if version == DRAFT:
+        row = store.draft(SURFACE, draft_of)
+    else:
+        row = store.live_weights(SURFACE) if version == LIVE else store.weight_version(SURFACE, version)
+    return Options.of(row.options if row else {}, OPTIONS[SURFACE])
 
 
 def _past(store: Store, days: int, now: datetime) -> Counts:

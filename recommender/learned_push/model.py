@@ -1,12 +1,12 @@
 """Is an alert worth it? How likely it is opened, and how likely it makes the reader switch alerts off."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from data.errors import InvalidInput
-from recommender.learned_push.history import MOST_IGNORED, Past, PushLog, past
+from recommender.learned_push.history import MOST_IGNORED, Past, PushLog, Truths, past
 from recommender.learned_push.odds import Odds
 
 PLAIN = ("score", "hour", "fatigue")
@@ -15,6 +15,37 @@ LEAVE = ("fatigue", "ignored")
 COST = 20.0  # opens that a reader who switches alerts off is worth: setting, not finding
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class OpenModel:
+    """How likely an alert is opened."""
+
+    usual: Odds  # for a reader of no special habit
+    opens: Odds
+
+    @classmethod
+    def fit(cls, log: PushLog, hour_shares: Doubles, *, calibrate_share: float = 0.25) -> "OpenModel":
+        """Fit on the earlier alerts, calibrate on the last `calibrate_share` by time; InvalidInput: too few opens."""
+        later = log.at_h >= np.quantile(log.at_h, 1 - calibrate_share)
+        plain = _plain(log, past(log), hour_shares)
+        usual = Odds.fit(plain[~later], log.opened[~later], PLAIN)
+        known = past(log, usual.probability(plain))
+        X = np.column_stack([plain, known.habit])
+        return cls(usual, Odds.fit(X[~later], log.opened[~later], OPEN).calibrated(X[later], log.opened[later]))
+
+    def probability(self, log: PushLog, hour_shares: Doubles, *, is_told: Truths | None = None) -> Doubles:
+        """The probability of an open of each alert (n,), by what was known before it.
+
+        `is_told` (n,): whether it is known if it was opened; one of which it is not leaves habits as they were.
+        """
+        plain = _plain(log, past(log), hour_shares)
+        usual = self.usual.probability(plain)
+        if is_told is None:
+            known = past(log, usual)
+        else:
+            known = past(replace(log, opened=log.opened & is_told), np.where(is_told, usual, 0.0))
+        return self.opens.probability(np.column_stack([plain, known.habit]))
 
 
 @dataclass(frozen=True)
@@ -34,21 +65,14 @@ class PushModel:
         """
         if not len(log):
             raise InvalidInput("no alert was sent yet; send some before learning from them")
-        later = log.at_h >= np.quantile(log.at_h, 1 - calibrate_share)
-        plain = _plain(log, past(log), hour_shares)
-        usual = Odds.fit(plain[~later], log.opened[~later], PLAIN)
-        known = past(log, usual.probability(plain))
-        X = np.column_stack([plain, known.habit])
-        opens = Odds.fit(X[~later], log.opened[~later], OPEN).calibrated(X[later], log.opened[later])
+        found, known = OpenModel.fit(log, hour_shares, calibrate_share=calibrate_share), past(log)
         # Departures are rare: all of them teach the effects, none is left to calibrate with.
         gone = np.column_stack([known.fatigue, known.ignored_after])
-        return cls(usual, opens, Odds.fit(gone, log.opted_out, LEAVE))
+        return cls(found.usual, found.opens, Odds.fit(gone, log.opted_out, LEAVE))
 
     def open_probability(self, log: PushLog, hour_shares: Doubles) -> Doubles:
         """The probability of an open of each alert (n,), by what was known before it."""
-        plain = _plain(log, past(log), hour_shares)
-        known = past(log, self.usual.probability(plain))
-        return self.opens.probability(np.column_stack([plain, known.habit]))
+        return OpenModel(self.usual, self.opens).probability(log, hour_shares)
 
     def leave_probability(self, log: PushLog) -> Doubles:
         """The probability that the reader switches alerts off after each alert, if it is not opened (n,)."""

@@ -91,7 +91,8 @@ def test_a_campaign_is_added_once_and_listed(run: Any, sqlite_store: Store) -> N
         ["x"],
         ["x", "--times", "25:00"],
         ["x y", "--times", "07:30"],
-        ["x", "--kind", "breaking"],
+        ["x", "--kind", "test"],
+        ["alert-7", "--kind", "breaking"],
         ["x", "--times", "07:30", "--weekdays", "7"],
         ["x", "--times", "07:30", "--weekdays", "mon"],
         ["x", "--times", "07:30", "--send-time", "noon"],
@@ -102,3 +103,13 @@ def test_a_campaign_that_could_not_send_is_refused(run: Any, sqlite_store: Store
     with pytest.raises(InvalidInput):
         run("campaign", "add", *wrong)
     assert Campaigns(sqlite_store).all() == []
+
+
+def test_a_campaigns_approval_threshold_is_set_listed_and_given_back(run: Any, sqlite_store: Store) -> None:
+    run("campaign", "add", "sport-desk", "--kind", "manual", "--approval-above", "5000")
+    assert "approval above 5,000" in run("campaign", "list")
+    run("campaign", "approval", "sport-desk", "newsroom", "--reason", "as all")
+    assert "approval" not in run("campaign", "list")
+    assert sqlite_store.changes(limit=1)[0].why == "as all"
+    with pytest.raises(InvalidInput):
+        run("campaign", "approval", "sport-desk", "many", "--reason", "x")

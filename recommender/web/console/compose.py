@@ -4,13 +4,15 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from data.alerts import CampaignRow
 from data.broadcasts import Broadcasts
+from data.campaigns import Campaigns
 from data.desk_alerts import BODY_MOST, HOLD_S, TITLE_MOST, AlertRow, DeskAlerts
 from data.errors import InvalidInput, NotAllowed
 from data.outbox import Outbox
 from data.store.people import ROLES
+from recommender.approval import threshold
 from recommender.audience import KINDS, Estimate, check_audience
-from recommender.policies import in_force
 from recommender.push import Policy
 from recommender.web.console import access
 from recommender.web.console.audiences import estimate
@@ -38,7 +40,8 @@ def compose(request: Request) -> Response:
 def preview(request: Request) -> Response:
     """Lock screens and reach of what is being written."""
     form = request.state.form
-    return fragment(request, "console/phones.html", **_written(form), reach=_reach(request, form), faults={})
+    shown: dict[str, Any] = {"reach": _reach(request, form), "above": _above(request, form), "faults": {}}
+    return fragment(request, "console/phones.html", **_written(form), **shown)
 
 
 @router.post("/push/new")
@@ -49,7 +52,8 @@ def write(request: Request) -> Response:
         article = site.store.article(form.required("article", "an article", longest=200))
         title = form.required("title", "a title: it is what a locked phone shows", longest=TITLE_MOST)
         body = form.text("body", longest=BODY_MOST)
-        audience, policy = _audience(form), _policy(form)
+        audience, base = _audience(form), _sends_as(site, form)
+        policy = (base.policy if base else {}) | _policy(form)
         if policy.get("overrides_quiet"):
             access.check(person, "lead")
             form.required("reason", "why the limits are lifted", longest=500)
@@ -63,6 +67,7 @@ def write(request: Request) -> Response:
             reason=form.text("reason", longest=500),
             now=site.clock.now(),
             corrects=int(form.text("corrects")) if form.text("corrects").isdecimal() else None,
+            **_way_of(base, policy),
         )
     except FormError as error:
         return _compose(request, {error.name: str(error)})
@@ -96,7 +101,7 @@ def alert_page(request: Request, alert_id: int) -> Response:
         results=results(site.store, alert, plans[0]) if plans else None,
         way=alert.way if alert.state == "sending" else _way(site, alert, found),
         sent=sent,
-        threshold=in_force(site.store).limits.approval_above,
+        threshold=threshold(site.store, alert.sends_as),
         hold_s=HOLD_S,
         changes=site.store.changes(limit=20, target=f"alert {alert.id}"),
     )
@@ -154,8 +159,7 @@ def cancel(request: Request, alert_id: int) -> Response:
 
 def _needs(site: Site, alert: AlertRow, found: Estimate, email: str) -> str:
     """What sending takes: nothing, "approval" by another lead, or "alone" where there is no other."""
-    above = in_force(site.store).limits.approval_above  # readers after the limits: more need a second person
-    if found.after_limits <= above and not alert.policy.get("overrides_quiet"):
+    if found.meant <= threshold(site.store, alert.sends_as) and not alert.policy.get("overrides_quiet"):
         return ""
     leads = {one.email for one in site.store.people() if ROLES.index(one.role) >= ROLES.index("lead")}
     return "alone" if alert.author == email and leads <= {email} and leads else "approval"
@@ -189,6 +193,8 @@ def _compose(request: Request, faults: dict[str, str]) -> Response:
         newest=list(newest.values()),
         article=chosen,
         kinds=KINDS,
+        campaigns=_campaigns(site),
+        above=_above(request, form),
         form=form,
         faults=faults,
         reach=_reach(request, form),
@@ -211,6 +217,11 @@ def _reach(request: Request, form: Form) -> Estimate | None:
     return estimate(site.store, audience, Policy.of(_policy(form)), site.clock.now())
 
 
+def _above(request: Request, form: Form) -> int:
+    """From how many readers on what is being written would need a second person."""
+    return threshold(site_of(request).store, form.text("sends_as", longest=200))
+
+
 def _audience(form: Form) -> dict[str, str]:
     kind = form.text("audience", "everyone")
     made = {"kind": kind} if kind == "everyone" else {"kind": kind, "value": form.text("value", longest=100)}
@@ -219,6 +230,27 @@ def _audience(form: Form) -> dict[str, str]:
     except InvalidInput as error:
         raise FormError("value", str(error)[:1].upper() + str(error)[1:] + ".") from None
     return made
+
+
+def _campaigns(site: Site) -> list[CampaignRow]:
+    """The campaigns that an alert can be sent as."""
+    return [one for one in Campaigns(site.store).standing() if one.kind in ("manual", "breaking")]
+
+
+def _sends_as(site: Site, form: Form) -> CampaignRow | None:
+    key = form.text("sends_as", longest=200)
+    found = next((one for one in _campaigns(site) if one.key == key), None)
+    if key and found is None:
+        raise FormError("sends_as", "Choose one of the campaigns.")
+    return found
+
+
+def _way_of(base: CampaignRow | None, policy: dict[str, Any]) -> dict[str, Any]:
+    """What an alert has of the campaign it is sent as."""
+    if base is None:
+        return {}
+    level = None if policy.get("overrides_quiet") else base.level
+    return {"sends_as": base.key, "kind": base.kind, "level": level, "mode": base.mode, "spread_s": base.spread_s}
 
 
 def _policy(form: Form) -> dict[str, Any]:

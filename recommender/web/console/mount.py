@@ -3,6 +3,7 @@
 from recommender.web.console import (
     compare,
     compose,
+    experiments,
     history,
     now,
     personas,
@@ -35,6 +36,7 @@ PAGES = (
     history,
     compare,
     replay,
+    experiments,
     system,
 )
 ROUTERS = tuple(one.router for one in PAGES)

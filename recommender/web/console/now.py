@@ -7,6 +7,7 @@ from fastapi import Request, Response
 
 from data.campaigns import Campaigns
 from data.desk_alerts import DeskAlerts
+from data.outbox import Outbox
 from data.values import ArticleRow
 from recommender.conflicts import conflicts
 from recommender.web.console.page import go, page, standing
@@ -53,6 +54,7 @@ def now_page(request: Request) -> Response:
         named=named,
         silent=silent_feeds(site, at),
         waiting=[one for one in alerts if one.state == "asked"],
+        asked=[one for one in Outbox(site.store).plans(limit=40) if one.state == "asked"],
         holds=[one for one in alerts if one.state == "sending" and one.hold_until and one.hold_until > at],
         seen=_seen(trial),
         pulse=pulse(site, at),

@@ -105,8 +105,8 @@ def shell_of(request: Request) -> Shell:
 
 
 def standing(site: Site) -> list[Any]:
-    """The campaigns that run by themselves; alerts that the desk wrote are campaigns of one use."""
-    return [one for one in Campaigns(site.store).all() if one.kind not in {"manual", "test"}]
+    """The campaigns that people set up; alerts that the desk wrote are campaigns of one use."""
+    return Campaigns(site.store).standing()
 
 
 def versions(site: Site) -> dict[str, int]:

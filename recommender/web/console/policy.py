@@ -81,6 +81,7 @@ class Effect:
     day: str
     before: dict[str, Any]
     after: dict[str, Any]
+    opens: dict[str, Any]
 
     @property
     def sends(self) -> tuple[int, int]:
@@ -95,6 +96,22 @@ class Effect:
             return f"as many alerts: {old:,}"
         share = f"{abs(new - old) / old:.0%} {'more' if new > old else 'fewer'} alerts: " if old else "alerts: "
         return f"{share}{new:,} instead of {old:,}"
+
+    @property
+    def expected(self) -> list[tuple[str, str, str]]:
+        """Opens live, under the draft, and the change, each with its interval; empty where nothing can be said."""
+        found = []
+        for name, key, sign in (("Live", "before", ""), ("Draft", "after", ""), ("Change", "difference", "+")):
+            if one := self.opens.get(key):
+                opens, low, high = (f"{number if sign else max(number, 0):{sign},.1f}" for number in one)
+                found.append((name, opens, f"{low} to {high}"))
+        return found
+
+    @property
+    def may_be_chance(self) -> bool:
+        """Whether the interval of the change holds no change at all."""
+        _, low, high = self.opens["difference"]
+        return bool(low <= 0 <= high)
 
     @property
     def verdicts(self) -> list[tuple[str, int, int]]:
@@ -221,7 +238,7 @@ def _asked(site: Site, email: str) -> Asked | None:
     if row.state != "done":
         return Asked(row.state, row.result, None)
     result = msgspec.json.decode(row.result)
-    return Asked(row.state, "", Effect(result["day"], result["before"], result["after"]))
+    return Asked(row.state, "", Effect(result["day"], result["before"], result["after"], result.get("opens", {})))
 
 
 def _words(before: HousePolicy, after: HousePolicy) -> list[str]:

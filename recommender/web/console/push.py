@@ -10,6 +10,8 @@ from data.campaigns import Campaigns
 from data.clock import zone
 from data.desk_alerts import DeskAlerts
 from data.outbox import Outbox
+from data.plans import Plans
+from recommender.policies import in_force
 from recommender.push import Verdict
 from recommender.web.console.forms import FormError
 from recommender.web.console.page import go, page, standing
@@ -95,9 +97,20 @@ def cancel(request: Request) -> Response:
     """Stop what has not left of a plan."""
     site, now = site_of(request), site_of(request).clock.now()
     plan_id, by = int(request.state.form.number("plan", 1, 1e12)), request.state.person.email
+    Plans(site.store).cancel(plan_id=plan_id)
     stopped = Outbox(site.store).cancel(now=now, reason=f"cancelled by {by}", plan_id=plan_id)
     site.store.note(by, "cancelled", f"plan {plan_id}", after={"stopped": stopped}, now=now)
     return go("/console/push", "cancelled")
+
+
+@router.post("/push/approve")
+def approve(request: Request) -> Response:
+    """Let a plan go that reaches more readers than its campaign may alert without a person."""
+    site, form = site_of(request), request.state.form
+    plan_id, by = int(form.number("plan", 1, 1e12)), request.state.person.email
+    reason = form.text("reason", longest=500)
+    Plans(site.store).approve(plan_id, by=by, reason=reason, now=site.clock.now())
+    return go("/console/push", "approved")
 
 
 @router.get("/push/{campaign}/policy")
@@ -121,10 +134,18 @@ def save_policy(request: Request, campaign: str) -> Response:
         reason = form.required("reason", "a reason: it stands in the history", longest=500)
     except FormError as error:
         faults["reason"] = str(error)
+    above: float | None = None
+    try:
+        above = form.number("approval_above", 0, 1e9) if form.text("approval_above") else None
+    except FormError as error:
+        faults["approval_above"] = str(error)
     if faults:
         return _policy_page(request, campaign, faults)
     policy = {"daily_cap": int(found["daily_cap"]), "min_gap_s": found["min_gap_min"] * 60}
-    fields = {"hold_s": int(found["hold_s"]), "bar": found["bar"], "freshness_h": found["freshness_h"]}
+    fields: dict[str, float | None] = {name: found[name] for name in ("bar", "freshness_h")}
+    fields |= {"hold_s": int(found["hold_s"])}
+    if "approval_above" in form:
+        fields["approval_above"] = None if above is None else int(above)
     Campaigns(site.store).set_limits(
         campaign, policy=policy, by=request.state.person.email, reason=reason, now=site.clock.now(), **fields
     )
@@ -152,6 +173,7 @@ def _policy_page(request: Request, key: str, faults: dict[str, str]) -> Response
         status=422 if faults else 200,
         campaign=campaign,
         limits=LIMITS,
+        newsroom_above=in_force(site.store).limits.approval_above,
         values=values,
         faults=faults,
         typed=request.state.form.as_dict() if faults else {},

@@ -5,6 +5,7 @@ from datetime import timedelta
 from fastapi import Request, Response
 from sqlalchemy import select
 
+from data.broadcasts import Broadcasts
 from data.commands import COMMANDS
 from data.leases import LEADER
 from data.models import Lease
@@ -43,6 +44,7 @@ def system(request: Request) -> Response:
         leader=_leader(site),
         commands=_commands(site),
         outbox=Outbox(site.store).counts(),
+        broadcasts=Broadcasts(site.store).counts(),
         devices=site.store.count_devices(),
         sizes=sorted(site.store.table_bytes().items(), key=lambda one: -one[1]),
         settings=_settings(site.settings),

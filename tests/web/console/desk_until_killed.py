@@ -2,11 +2,15 @@
 
 import sys
 from datetime import timedelta
+from time import time_ns
+from typing import Any
 
 from data.campaigns import Campaigns
 from data.clock import SystemClock
+from data.experiments import DRAFT
 from data.policies import Policies
 from data.store import Store
+from recommender.experiments import desk
 from recommender.snapshot import WEIGHTS
 
 
@@ -15,6 +19,8 @@ def main(url: str) -> None:
     campaigns, policies, turn = Campaigns(store), Policies(store), 0
     for one in store.open_targets():  # what the last one was killed over
         store.stop_target(one.id, by="ada", now=clock.now())
+    for one in store.experiments(clock.now()):
+        desk.stop(store, one.key, author="ada", reason="left", now=clock.now())
     for row in store.replays():
         if row.is_open:
             store.stop_replay(row.id, by="ada", now=clock.now())
@@ -25,6 +31,10 @@ def main(url: str) -> None:
         weights = dict(WEIGHTS["for_you"]) | {"freshness": 0.1 + turn % 80 / 100}
         live = store.live_weights("for_you")
         store.save_draft("for_you", "ada", base_version=live.version, weights=weights, options={}, now=clock.now())
+        name = f"e{time_ns()}"
+        held: dict[str, Any] = {"share": 0.001, "days": 7, "author": "ada", "reason": "again"}
+        desk.start(store, name, versions=[0, DRAFT], draft_of="ada", now=clock.now(), **held)
+        desk.stop(store, name, author="ada", reason="again", now=clock.now())
         store.publish_draft("for_you", "ada", reason="again", now=clock.now())
         store.publish_weights("for_you", live.weights, live.options, author="ada", reason="back", now=clock.now())
         now = clock.now()

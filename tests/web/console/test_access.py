@@ -19,6 +19,7 @@ VALUES = {
     "alert_id": "999",
     "target_id": "999",
     "replay_id": "999",
+    "experiment_id": "999",
     "campaign": "morning-digest",
 }
 QUERIES = {
@@ -28,6 +29,7 @@ QUERIES = {
     "/console/push/new": "?article={article}",
     "/console/ranking/{surface}": "?freshness=0.1&balance=reader",
     "/console/stories": "?show=big&q=a&section=sport",
+    "/console/experiments": "?size=1&effect=5",
     "/console/history": "?q=e&surface=push",
 }
 

@@ -26,6 +26,9 @@ PAGES = (
     "/console/policy",
     "/console/replay",
     "/console/replay/1",
+    "/console/experiments",
+    "/console/experiments?size=1&name=x",
+    "/console/experiments/1",
     "/console/rules",
     "/console/rules/new?kind=pin&target=article&target_key=evil-1",
     "/console/history",
@@ -69,6 +72,10 @@ def look(browser: Browser, shared_room: Any, hostile: str) -> Open:
         client.post("/console/push/new", data=fields)
         client.post("/console/stories/evil-1/reach", data={"share": "60", "hours": "6", "reason": hostile})
         client.post("/console/replay", data={"of": "1", "hours": "24"})
+        client.post("/console/ranking/for_you/draft", data={"freshness": "0.4"})
+        tried = {"name": hostile[:100], "tried": "draft", "against": "0", "percent": "10", "days": "7"}
+        client.post("/console/experiments", data=tried | {"kind": "split", "metric": "opens", "reason": hostile})
+        assert shared_room.store.experiments()
         shared_room.app.framework.state.replay_worker.wait()
     return opened
 
@@ -298,6 +305,46 @@ def test_a_wrong_number_moves_the_focus_to_the_summary(look: Open) -> None:
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(page.locator("#freshness")).to_be_focused()
+
+
+def test_the_keyboard_starts_and_stops_an_experiment(look: Open, shared_room: Any) -> None:
+    with look("lead") as page:
+        page.goto("/console/history")
+        tab_to(page, "a[href='/console/experiments']")
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text("Experiments")
+        tab_to(page, "#name")
+        page.keyboard.type("by keyboard")
+        tab_to(page, "#against")
+        page.keyboard.press("End")  # the oldest version
+        tab_to(page, "#reason")
+        page.keyboard.type("is it the same?")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status").first).to_contain_text("Started.")
+        expect(page.locator("h1")).to_have_text("by keyboard")
+        tab_to(page, "#reason")
+        page.keyboard.type("it is")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status").first).to_contain_text("Stopped.")
+        assert shared_room.store.experiment("by keyboard").state == "stopped"
+
+
+def test_without_scripts_an_experiment_is_sized_started_and_stopped(look: Open, shared_room: Any) -> None:
+    with look("lead", java_script_enabled=False, viewport={"width": 320, "height": 800}) as page:
+        page.goto("/console/experiments")
+        page.get_by_label("Name").fill("no scripts")
+        page.get_by_label("Percent of readers").fill("5")
+        page.get_by_role("button", name="How many readers").click()
+        assert "readers" in page.inner_text("#size")
+        assert page.get_by_label("Name").input_value() == "no scripts"
+        page.get_by_label("Version to try").select_option("2")
+        page.get_by_label("Against").select_option("1")
+        page.get_by_label("What is to be found out").fill("plain forms")
+        page.get_by_role("button", name="Start the experiment").click()
+        assert "Started." in page.inner_text("[role=status]")
+        page.get_by_label("Reason").fill("done")
+        page.get_by_role("button", name="Stop the experiment").click()
+        assert shared_room.store.experiment("no scripts").state == "stopped"
 
 
 def tab_to(page: Page, selector: str, most: int = 120) -> None:

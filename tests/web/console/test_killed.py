@@ -31,6 +31,7 @@ def test_a_kill_leaves_no_change_without_its_entry(database_url: str, article: A
             check(store)
             check_others(store)
         assert number(store, "select count(*) from weight_set where surface = 'for_you'") > 2
+        assert number(store, "select count(*) from experiment") > 0
 
 
 def run_and_kill(url: str, after_s: float) -> None:
@@ -46,10 +47,11 @@ def run_and_kill(url: str, after_s: float) -> None:
 def check(store: Store) -> None:
     """One live version, an entry for every version and none without, a campaign as its last entry says."""
     assert number(store, "select count(*) from weight_set where live and surface = 'for_you'") == 1
-    versions = number(store, "select count(*) from weight_set where surface = 'for_you'")
+    published = "from weight_set where surface = 'for_you' and reason <> 'for an experiment'"
+    versions = number(store, f"select count(*) {published}")
     entries = number(store, "select count(*) from change where what = 'published weights' and target = 'for_you'")
     assert entries == versions
-    newest = number(store, "select max(version) from weight_set where surface = 'for_you'")
+    newest = number(store, f"select max(version) {published}")
     assert number(store, "select version from weight_set where live and surface = 'for_you'") == newest
     last = next((one for one in store.changes(limit=50) if one.what in {"paused push", "resumed push"}), None)
     with store.reading() as connection:
@@ -70,6 +72,11 @@ def check_others(store: Store) -> None:
     assert over == sum(row.state == "stopped" for row in rows)
     assert number(store, what.format("started")) == number(store, "select count(*) from replay")
     assert number(store, what.format("stopped")) == number(store, "select count(*) from replay where state = 'stopped'")
+    experiments = "select count(*) from experiment"
+    assert number(store, what.format("started experiment")) == number(store, experiments)
+    assert number(store, what.format("stopped experiment")) == number(store, f"{experiments} where state = 'stopped'")
+    kept = number(store, "select count(*) from weight_set where reason = 'for an experiment'")
+    assert kept == number(store, what.format("kept weights for an experiment")) == number(store, experiments)
     entries = "select count(*) from change where what = 'published' and target = 'push policy'"
     assert number(store, entries) == number(store, "select count(*) from policy")
     assert number(store, "select count(*) from policy where live") <= 1

@@ -1,7 +1,9 @@
 """The push policy in the page: drafts, replayed effect, publishing, restoring; and experiments beside the history."""
 
+import json
 from typing import Any
 
+from data.commands import Commands
 from data.policies import Policies
 from data.settings import Settings
 from recommender import policies
@@ -42,7 +44,23 @@ def test_a_draft_is_replayed_by_the_scheduler_and_found_again(room: Any) -> None
     page = client.get("/console/policy").text
     assert "as many alerts: 0" in page
     assert "No campaign was planned that day" in page
+    assert "0 alerts before that day: too few to tell opens." in page
+    assert "Opens expected" not in page
     assert policies.in_force(room.store).version == 0
+
+
+def test_the_replayed_effect_tells_opens_with_their_interval_and_how_they_are_known(room: Any) -> None:
+    opens = {"before": [41.26, 33.0, 49.5], "after": [30.1, -0.4, 36.2], "difference": [-11.2, -16.0, -6.4]}
+    day = {"funnel": {"SEND": 300}, "campaigns": {}, "readers_by_alerts": {}, "version": 0}
+    said = {"said": "Only 12 opens of 80 alerts: too few to tell one alert from another.", "tells_apart": False}
+    result = {"day": "2026-03-02", "before": day, "after": day, "opens": opens | said}
+    number = Commands(room.store).ask("replay_policy", {}, author="lead@herald.example", now=room.now)
+    assert [one.id for one in Commands(room.store).take()] == [number]
+    Commands(room.store).finish(number, now=room.now, result=json.dumps(result), ok=True)
+    page = room.client("lead").get("/console/policy").text
+    for words in ("Opens expected", "41.3", "33.0 to 49.5", "0.0 to 36.2", "-11.2", "-16.0 to -6.4"):
+        assert words in page
+    assert '<p class="notice">Only 12 opens of 80 alerts' in page
 
 
 def test_a_lead_publishes_with_a_reason_and_restores(room: Any) -> None:
@@ -81,7 +99,7 @@ def test_a_wrong_limit_is_told_at_its_field(room: Any) -> None:
 
 
 def test_running_experiments_say_their_sentence_beside_the_history(room: Any) -> None:
-    assert "Experiments" not in room.client("viewer").get("/console/history").text
+    assert 'id="experiments"' not in room.client("viewer").get("/console/history").text
     live = room.store.live_weights("for_you")
     weights = {**live.weights, "freshness": 0.3}
     room.store.publish_weights("for_you", weights, live.options, author="ada", reason="b", now=room.now)
