@@ -31,6 +31,8 @@ def prepare(folder: Path, newsroom: Newsroom) -> str:
                 connection.exec_driver_sql("analyze")
             store.identity()
         done.touch()
+    with Store.open(url) as store:
+        store.migrate()  # a kept newsroom may be of an earlier revision
     return url
 
 
