@@ -28,7 +28,7 @@ _IS_READ = np.array([kind in READ_KINDS for kind in EVENT_KINDS], np.uint8)
 class Chooser:
     """Judges readers against the candidates of one plan. It remembers the articles it met: for one thread at a time.
 
-    Cost: about 15 microseconds for each article met the first time, and 25 a reader of 40 reads.
+    Cost: about 15 microseconds for each article met the first time, and 15 a reader of 40 reads.
     """
 
     def __init__(

@@ -3,14 +3,16 @@
 One reader at a time, all scratch reset behind it, so a reader ends the same alone and in any block. Candidates stand
 in blocks of LANES by what they are worth to everybody; a block is looked at only while its bound can still win.
 """
+# mypy: disable-error-code="call-arg"
 
 from typing import Any
 
 import numba as nb
 import numpy as np
 
+from recommender.postings.intrinsics import prefetch, widened
 from recommender.push_similarity import LANES
-from recommender.push_words import WORDS, word_length
+from recommender.push_words import WORDS, ask_ahead, word_length
 from recommender.ranking import SCORE_STEP
 from recommender.signals import HALF_CLOSE
 from recommender.subject import SUBJECT
@@ -64,14 +66,14 @@ def _reads(first, last, place, weight, best, reads, h):  # type: ignore[no-untyp
     return count
 
 
-@nb.njit(nb.float64(nb.int64, _I32, _F32, _in(nb.float32, 2), nb.float32[::1]), **_SUM)
+@nb.njit(nb.float64(nb.int64, _I32, _F32, _in(nb.uint16, 2), nb.float32[::1]), **_SUM)
 def _dense_length(count, reads, h, dense, total):  # type: ignore[no-untyped-def]
-    """Length of the sum of dense rows."""
+    """Length of the sum of dense rows, given as the bits of float16."""
     total[:] = 0
     for k in range(count):
         row, weight = reads[k], h[k]
         for column in range(len(total)):
-            total[column] += weight * dense[row, column]
+            total[column] += weight * widened(dense[row, column])
     square = np.float32(0)
     for column in range(len(total)):
         square += total[column] * total[column]
@@ -93,7 +95,7 @@ BOUNDS = _arrays(_f32, _f32, (nb.float32, 2))  # by block: most worth, most trus
 ITEMS = _arrays(_i64, _i32)  # starts, positions of the candidates an item names
 # by place: S, most of S by block, packed words, dense, (category, source, story, language)
 READS = _types.Tuple(
-    [*_arrays((nb.float32, 4), (nb.float32, 3)).types, WORDS, *_arrays((nb.float32, 2), (nb.int32, 2)).types]
+    [*_arrays((nb.float32, 4), (nb.float32, 3)).types, WORDS, *_arrays((nb.uint16, 2), (nb.int32, 2)).types]
 )
 # by place: best; reads, how much each counts; by term, by direction; by category, by source; by story: read, told;
 # by language; by candidate: followed, muted; by block: bound; sums of a block
@@ -145,11 +147,25 @@ def _tastes(count, tables, scratch):  # type: ignore[no-untyped-def]
     return evidence, favourite, paper
 
 
+@nb.njit(nb.void(nb.int64, nb.int32[::1], READS), **_JIT)
+def _ask(count, reads, tables):  # type: ignore[no-untyped-def]
+    """Have what the articles read are and the highest of each block on their way from memory meanwhile."""
+    top, facts = tables[1], tables[4].reshape(-1)
+    flat, width = top.reshape(-1), top.shape[1] * top.shape[2]
+    ask_ahead(count, reads, tables[2])
+    for k in range(count):
+        prefetch(facts, 4 * np.int64(reads[k]))
+    for k in range(count):
+        for line in range(0, width, 16):
+            prefetch(flat, reads[k] * width + line)
+
+
 @nb.njit(PROFILE(nb.int64, READERS, READS, SCRATCH), **_JIT)
 def _profile(reader, readers, tables, scratch):  # type: ignore[no-untyped-def]
     """How many reads; factors of words and directions; share of texts; 1 / evidence, 1 / favourite; paper; topics."""
     best, reads, h, sums, total = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
     count = _reads(readers[3][reader], readers[3][reader + 1], readers[4], readers[6], best, reads, h)
+    _ask(count, reads, tables)
     evidence, favourite, paper = _tastes(count, tables, scratch)
     words = word_length(count, reads, h, tables[2], sums)
     deep = _dense_length(count, reads, h, tables[3], total) if len(total) else 0.0

@@ -76,13 +76,13 @@ class ReadArticles:
     ) -> None:
         self._archive, self._candidacy, self._stories = archive, candidacy, stories
         blocks, rank, views = candidacy.blocks, candidacy.rank, candidacy.views
-        each = blocks * views * (LANES + 1) * 4 + rank * 4 + WORD_BYTES + 64
+        each = blocks * views * (LANES + 1) * 4 + rank * 2 + WORD_BYTES + 64
         self.most = max(budget // each, 1_024)
         # Zeros cost nothing until they are written.
         self._S = np.zeros((blocks, self.most, views, LANES), np.float32)
         self._top = np.zeros((self.most, views, blocks), np.float32)
         self.words = PackedWords(self.most, common)
-        self._dense = np.zeros((self.most, rank), np.float32)
+        self._dense = np.zeros((self.most, rank), np.uint16)  # the bits of float16, which hold latent rows
         self._facts = np.zeros((self.most, 4), np.int32)  # category, source, story, language
         self._forget()
 
@@ -147,9 +147,11 @@ class ReadArticles:
         starts = np.ascontiguousarray(words.indptr, np.int64)
         terms, values = np.asarray(words.indices, np.int32), np.asarray(words.data, np.float32)
         self.words.append(part.start, starts, terms, values, words.shape[1])
-        if self._candidacy.rank:
-            self._dense[part] = 0 if vectors.dense is None else vectors.dense
-        self._candidacy.products((starts, terms, values), self._dense[part], part.start, self._S, self._top)
+        dense = np.zeros((len(rows), self._candidacy.rank), np.float32)
+        if self._candidacy.rank and vectors.dense is not None:
+            dense = vectors.dense
+            self._dense[part] = dense.astype(np.float16).view(np.uint16)
+        self._candidacy.products((starts, terms, values), dense, part.start, self._S, self._top)
         place = np.searchsorted(self._stories, facts.story_id)
         known = np.append(self._stories, np.iinfo(np.int64).max)[place] == facts.story_id
         story = np.where(known, place, len(self._stories))

@@ -1,9 +1,11 @@
 """Word vectors of articles read, packed for one purpose: the length of a weighted sum of forty of them.
 
 Terms are numbered by how common they are. Those below COMMON are summed in a few cache lines that are squared and
-cleared as a whole; those below NUMBERED fit 16 bits; the rest keep their column. Values below NUMBERED are 16-bit
-shares of the article's largest, which moves a length by about a part in a million and a score by a tenth of that.
+cleared as a whole; those below NUMBERED take 16 bits, the rest 32. Values are 16-bit shares of the article's largest,
+which moves a length by about a part in a million and a score by a tenth of that. An article lies in one piece, so that
+all of it can be asked for before its turn: memory, not arithmetic, is half of what a length costs.
 """
+# mypy: disable-error-code="call-arg"
 
 from typing import Any
 
@@ -18,19 +20,16 @@ COMMON = 12_288  # sums of these terms take 48 kB
 NUMBERED = 65_536
 FULL = np.float32(65_535)
 AHEAD, LINE = 2, 32  # articles asked for ahead; 16-bit numbers in a cache line
-START, SHORT, SHORT_COMMON, REST, LONG = range(5)  # columns of `at`
+FIRST, SHORT, SHORT_COMMON, LONG = range(4)  # columns of `at`
 PACKED: Any = {"cache": True, "nogil": True, "fastmath": {"contract", "reassoc"}}
 
 _I32, _I64, _F32, _U16 = (
     nb.types.Array(dtype, 1, "C", readonly=True) for dtype in (nb.int32, nb.int64, nb.float32, nb.uint16)
 )
 _types: Any = nb.types
-# by place: where its terms are, its scale; 16-bit terms, then values; other terms and values
+# by place: where its terms are; its scale; short terms, their values, long terms (low halves, high halves, values)
 WORDS = _types.Tuple(
-    [
-        nb.types.Array(dtype, ndim, "C")
-        for dtype, ndim in ((nb.int64, 2), (nb.float32, 1), (nb.uint16, 1), (nb.int32, 1), (nb.float32, 1))
-    ]
+    [nb.types.Array(dtype, ndim, "C") for dtype, ndim in ((nb.int64, 2), (nb.float32, 1), (nb.uint16, 1))]
 )
 
 
@@ -40,19 +39,17 @@ class PackedWords:
     def __init__(self, most: int, common: IntArray) -> None:
         self._number = np.full(0, -1, np.int32)
         self._common = common
-        self.at, self._scale = np.zeros((most, 5), np.int64), np.zeros(most, np.float32)
-        self._clear()
+        self.at, self._scale = np.zeros((most, 4), np.int64), np.zeros(most, np.float32)
+        self.clear()
 
-    def _clear(self) -> None:
-        self._short, self._terms, self._values = np.zeros(0, np.uint16), np.zeros(0, np.int32), np.zeros(0, np.float32)
-        self._shorts = self._longs = 0
-
-    clear = _clear
+    def clear(self) -> None:
+        """Forget every article."""
+        self._packed, self._filled = np.zeros(0, np.uint16), 0
 
     @property
     def table(self) -> tuple[NDArray[Any], ...]:
         """As `word_length` takes it."""
-        return self.at, self._scale, self._short, self._terms, self._values
+        return self.at, self._scale, self._packed
 
     @property
     def sums(self) -> int:
@@ -62,7 +59,7 @@ class PackedWords:
     @property
     def nbytes(self) -> int:
         """Bytes of the terms and values."""
-        return sum(one.nbytes for one in (self._short, self._terms, self._values))
+        return self._packed.nbytes
 
     def append(self, place: int, starts: IntArray, terms: NDArray[np.int32], values: FloatArray, width: int) -> None:
         """The articles from `place` on, as CSR rows of `width` columns."""
@@ -70,10 +67,8 @@ class PackedWords:
             self._number = np.full(width, -1, np.int32)
             known = self._common[self._common < width]
             self._number[known] = np.flatnonzero(self._common < width)
-        self._short = _longer(self._short, self._shorts + 2 * len(terms))
-        self._terms, self._values = (_longer(one, self._longs + len(terms)) for one in (self._terms, self._values))
-        ends = _pack(starts, terms, values, self._number, self._shorts, self._longs, place, self.table)
-        self._shorts, self._longs = ends
+        self._packed = _longer(self._packed, self._filled + 3 * len(terms))
+        self._filled = _pack(starts, terms, values, self._number, self._filled, place, self.table)
 
 
 def _longer(values: NDArray[Any], wanted: int) -> NDArray[Any]:
@@ -84,71 +79,96 @@ def _longer(values: NDArray[Any], wanted: int) -> NDArray[Any]:
     return made
 
 
-@nb.njit(_types.UniTuple(nb.int64, 2)(_I64, _I32, _F32, _I32, nb.int64, nb.int64, nb.int64, WORDS), **PACKED)
-def _pack(starts, terms, values, number, shorts, longs, place, table):  # type: ignore[no-untyped-def]
-    at, scale, short, rest, weights = table
+@nb.njit(nb.int64(_I64, _I32, _F32, _I32, nb.int64, nb.int64, WORDS), **PACKED)
+def _pack(starts, terms, values, number, filled, place, table):  # type: ignore[no-untyped-def]
+    at, scale, packed = table
     for row in range(len(starts) - 1):
         first, last = starts[row], starts[row + 1]
         most, count = np.float32(0), 0
         for one in range(first, last):
             most = max(most, values[one])
             count += number[terms[one]] >= 0
-        mine = at[place + row]
-        mine[0], mine[1], mine[2], mine[3] = shorts, count, 0, longs
+        mine, rest = at[place + row], last - first - count
+        mine[FIRST], mine[SHORT], mine[LONG] = filled, count, rest
         scale[place + row] = most / FULL
-        filled = 0
-        for zone in range(2):
+        for zone in range(3):  # common, numbered, long
             for one in range(first, last):
                 known = number[terms[one]]
-                if known >= 0 and (known < COMMON) == (zone == 0):
-                    short[shorts + filled] = known
-                    short[shorts + count + filled] = np.uint16(np.round(values[one] / most * FULL))
+                value = np.uint16(np.round(values[one] / most * FULL)) if most > 0 else np.uint16(0)
+                if zone == 2 and known < 0:
+                    term = terms[one] + NUMBERED
+                    packed[filled], packed[filled + rest] = term & 65_535, term >> 16
+                    packed[filled + 2 * rest] = value
                     filled += 1
-            mine[2] = filled if zone == 0 else mine[2]
-        shorts += 2 * count
-        for one in range(first, last):
-            if number[terms[one]] < 0:
-                rest[longs], weights[longs] = terms[one] + NUMBERED, values[one]
-                longs += 1
-        mine[4] = longs - mine[3]
-    return shorts, longs
+                elif zone < 2 and known >= 0 and (known < COMMON) == (zone == 0):
+                    packed[filled], packed[filled + count] = known, value
+                    filled += 1
+            mine[SHORT_COMMON] = filled - mine[FIRST] if zone == 0 else mine[SHORT_COMMON]
+            filled += count if zone == 1 else 0
+        filled += 2 * rest
+    return filled
+
+
+@nb.njit(_types.UniTuple(_U16, 3)(nb.int64, nb.int64, nb.int64, nb.uint16[::1]), **PACKED)
+def _thirds(first, short, rest, packed):  # type: ignore[no-untyped-def]
+    """Low halves, high halves and values of an article's long terms."""
+    start = first + 2 * short
+    return (
+        packed[start : start + rest],
+        packed[start + rest : start + 2 * rest],
+        packed[start + 2 * rest : start + 3 * rest],
+    )
 
 
 @nb.njit(nb.void(nb.int64, nb.float32, WORDS, nb.float32[::1]), **PACKED)
 def _add(place, weight, table, sums):  # type: ignore[no-untyped-def]
-    at, scale, short, rest, weights = table
-    first, count = at[place, 0], at[place, 1]
-    terms, values = short[first : first + count], short[first + count : first + 2 * count]
+    at, scale, packed = table
+    first, count = at[place, FIRST], at[place, SHORT]
+    terms, values = packed[first : first + count], packed[first + count : first + 2 * count]
     share = weight * scale[place]
     for one in range(count):
         sums[np.uint32(terms[one])] += share * np.float32(values[one])
-    for one in range(at[place, 3], at[place, 3] + at[place, 4]):
-        sums[np.uint32(rest[one])] += weight * weights[one]
+    low, high, values = _thirds(first, count, at[place, LONG], packed)
+    for one in range(len(low)):
+        sums[np.uint32(low[one]) | np.uint32(high[one]) << np.uint32(16)] += share * np.float32(values[one])
 
 
 @nb.njit(nb.float32(nb.int64, WORDS, nb.float32[::1]), **PACKED)
 def _take(place, table, sums):  # type: ignore[no-untyped-def]
     """The squares of the sums of the article's uncommon terms, which are zero behind it."""
-    at, _, short, rest, _ = table
-    first, square = at[place, 0], np.float32(0)
-    terms = short[first + at[place, 2] : first + at[place, 1]]
+    at, _, packed = table
+    first, square = at[place, FIRST], np.float32(0)
+    terms = packed[first + at[place, SHORT_COMMON] : first + at[place, SHORT]]
     for one in range(len(terms)):
         total = sums[np.uint32(terms[one])]
         square += total * total
         sums[np.uint32(terms[one])] = 0
-    for one in range(at[place, 3], at[place, 3] + at[place, 4]):
-        total = sums[np.uint32(rest[one])]
+    low, high, _ = _thirds(first, at[place, SHORT], at[place, LONG], packed)
+    for one in range(len(low)):
+        term = np.uint32(low[one]) | np.uint32(high[one]) << np.uint32(16)
+        total = sums[term]
         square += total * total
-        sums[np.uint32(rest[one])] = 0
+        sums[term] = 0
     return square
 
 
 @nb.njit(nb.void(nb.int64, WORDS), **PACKED)
 def _ask(place, table):  # type: ignore[no-untyped-def]
-    """Have the article's 16-bit terms and values on their way from memory: half of the adding was waiting for them."""
-    at, _, short, _, _ = table
-    for line in range(at[place, 0], at[place, 0] + 2 * at[place, 1], LINE):
-        prefetch(short, line)
+    """Have an article's terms and values on their way from memory."""
+    at, _, packed = table
+    first = at[place, FIRST]
+    for line in range(first, first + 2 * at[place, SHORT] + 3 * at[place, LONG], LINE):
+        prefetch(packed, line)
+
+
+@nb.njit(nb.void(nb.int64, _I32, WORDS), **PACKED)
+def ask_ahead(count, reads, table):  # type: ignore[no-untyped-def]
+    """Have where the articles lie on its way from memory, for `word_length`."""
+    at, scale, _ = table
+    flat = at.reshape(-1)
+    for k in range(count):
+        prefetch(flat, 4 * np.int64(reads[k]))
+        prefetch(scale, reads[k])
 
 
 @nb.njit(nb.float32(nb.int64, _I32, _F32, WORDS, nb.float32[::1]), **PACKED)
