@@ -67,14 +67,19 @@ class Popularity:
 
     def reads(self, ids: IntArray, at_us: int) -> np.ndarray:
         """Decayed reads of each article at `at_us`; events after it do not count. Unknown ids have 0."""
-        known, heat, faded = self.ids, self.heat, _decay(max(at_us - self.last_us, 0))
-        if at_us < self.last_us:
-            past = self.at_us <= at_us
-            known, heat = _sums(self.article_id[past], self.weight[past] * _decay(at_us - self.at_us[past]))
+        known, heat, faded = self.at(at_us)
         if not len(known):
             return np.zeros(len(ids))
         place = np.minimum(np.searchsorted(known, ids), len(known) - 1)
         return np.where(known[place] == ids, heat[place] * faded, 0.0)
+
+    def at(self, at_us: int) -> tuple[IntArray, np.ndarray, float]:
+        """Articles ascending, their reads, and what those have faded to at `at_us`, to multiply them with."""
+        if at_us < self.last_us:
+            past = self.at_us <= at_us
+            known, heat = _sums(self.article_id[past], self.weight[past] * _decay(at_us - self.at_us[past]))
+            return known, heat, 1.0
+        return self.ids, self.heat, float(_decay(at_us - self.last_us))
 
     def signal(self, ids: IntArray, published_at_us: IntArray, at_us: int) -> FloatArray:
         """The popularity signal of candidates: reads an hour out, shrunk to the candidates' own usual rate.
