@@ -1,5 +1,7 @@
 """Where to begin a search is only guessed: what is found is what the search without a guess finds."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -31,14 +33,14 @@ def postings_of(seed: int, parts: list[int]) -> Postings:
     return made.remove(np.arange(0, len(made), 3))
 
 
-def order_of(postings: Postings, seed: int) -> dict[str, np.ndarray]:
+def order_of(postings: Postings, seed: int) -> dict[str, Any]:
     random = np.random.default_rng(seed)
     return {"ties": random.integers(0, 5, len(postings)), "numbers": random.permutation(len(postings))}
 
 
 @pytest.fixture(autouse=True)
-def _short_segments_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sounding, "LEAST", 200)
+def _small_segments_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sounding, "LEAST", 9 * 200)
 
 
 @settings(max_examples=60, deadline=None)
