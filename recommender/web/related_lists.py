@@ -77,6 +77,7 @@ class RelatedLists:
         self.shelf = shelf
         self._memory: Memory[Key, KeptRelated] = Memory(budget)
         self._snapshot: Snapshot | None = None
+        self._next_change = changes.NextChange(SURFACE)
         self._turn = 0
         self._touched, self._counted = (
             np.zeros(0, np.int32),
@@ -115,7 +116,7 @@ class RelatedLists:
             rev=rev,
             turn=self._turn,
             made_us=now_us,
-            until_us=changes.next_change_us(snapshot, SURFACE, now_us),
+            until_us=self._next_change.after(snapshot, now_us),
             minute=now_us // MINUTE_US,
         )
         self._memory.put(key, kept)
