@@ -8,12 +8,11 @@ from data.clock import micros
 from data.values import IntArray
 from recommender.columns import Columns
 from recommender.index import NO_ROWS, ArticleIndex, Rows
-from recommender.popularity import HALF_LIFE_H, Popularity
+from recommender.popularity import FAR, HALF_LIFE_H, Popularity
 from recommender.signals import HOUR_US
 from recommender.snapshot import Snapshot
 
 NEVER_US = 2**62
-FAR = 16  # numbers of articles at most to one that was read, to mark them all
 SAME_HEAT = 1e-9  # of itself: counters that differ by less differ by rounding
 _COMPARED = (
     "published_at_us", "embargo_until_us", "source_id", "story_id", "category", "language", "news_value", "lifetime",
@@ -131,5 +130,10 @@ def _heat(popularity: Popularity, ids: IntArray) -> np.ndarray:
     if len(ids) == len(popularity.ids):  # of which `ids` holds every one
         return popularity.heat
     found = np.zeros(len(ids))
-    found[np.searchsorted(ids, popularity.ids)] = popularity.heat
-    return found
+    least, span = int(ids[0]), int(ids[-1] - ids[0]) + 1
+    if span > FAR * len(ids):
+        found[np.searchsorted(ids, popularity.ids)] = popularity.heat
+        return found
+    laid = np.zeros(span)
+    laid[popularity.ids - least] = popularity.heat
+    return np.asarray(laid[ids - least])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.values import ArticleText
-from recommender.changes import NEVER_US, NextChange, _merged
+from recommender.changes import NEVER_US, NextChange, _heat, _merged
 from recommender.index import ArticleIndex
 from recommender.popularity import Popularity
 from recommender.snapshot import Snapshot
@@ -20,6 +20,15 @@ def test_numbers_near_and_far_are_merged_as_sets_are(some: list[int], others: li
     if some or others:
         made = _merged(np.array(some, np.int64), np.array(others, np.int64))
         assert made.tolist() == sorted({*some, *others})
+
+
+@given(numbers.filter(len), numbers)
+def test_reads_stand_beside_their_articles_among_others(read: list[int], others: list[int]) -> None:
+    ids, heat = np.array(sorted({*read, *others}), np.int64), np.arange(1.0, len(read) + 1)
+    found = _heat(Popularity(ids=np.array(read, np.int64), heat=heat), ids)
+    assert dict(zip(ids.tolist(), found.tolist(), strict=True)) == dict.fromkeys(others, 0.0) | dict(
+        zip(read, heat.tolist(), strict=True)
+    )
 
 
 def test_the_next_change_is_looked_for_again_when_it_has_come_or_anything_differs(
