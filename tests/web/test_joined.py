@@ -11,6 +11,11 @@ from typing import Any
 import pytest
 import uvicorn
 
+from data.clock import SystemClock
+from data.settings import load_settings
+from data.store import Store
+from recommender.service import Service
+from recommender.web.app import create_app
 from recommender.web.joined import MOST_BYTES, WHOLE, Joined
 from recommender.web.server import listen
 
@@ -136,3 +141,11 @@ def test_the_server_sends_head_and_body_in_one_piece_also_to_requests_in_a_row(a
         finally:
             server.should_exit = True
             thread.join(30)
+
+
+def test_answers_are_handed_over_only_where_nothing_stands_between(sqlite_store: Store) -> None:
+    """What lets other origins in adds headers to messages: an answer that went past it would lack them."""
+    for origins, is_first in (("", True), ("https://app.example", False)):
+        settings, clock = load_settings(cors_origins=origins), SystemClock()
+        made: Any = create_app(sqlite_store, Service(sqlite_store, settings, clock), settings, clock)
+        assert (made if is_first else made.app).is_first == is_first
