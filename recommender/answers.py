@@ -80,7 +80,7 @@ def sentences_of(
     return [sentence(one) for one in facts_of_some(snapshot, reader, ranked, chosen, near, at_us, "for_you")]
 
 
-def told_of(snapshot: Snapshot, row: int, found: Related, limit: int, at_us: int) -> Told:
+def told_of(snapshot: Snapshot, row: int, found: Related, limit: int) -> Told:
     """The first `limit` of a related list."""
     ranked, columns = found.ranked, snapshot.index.columns
     chosen = ranked.head[:limit]
@@ -90,7 +90,7 @@ def told_of(snapshot: Snapshot, row: int, found: Related, limit: int, at_us: int
         tuple(columns.id[rows].tolist()),
         tuple(cosine.tolist()),
         tuple((own & (cosine >= NEXT)).tolist()),  # else the story has moved on
-        tuple(_sizes(snapshot, ranked, chosen, at_us)),
+        tuple(found.outlets[chosen].tolist()),
         tuple(columns.published_at_us[rows].tolist()),
         found.fallback,
     )

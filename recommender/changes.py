@@ -8,7 +8,7 @@ from data.clock import micros
 from data.values import IntArray
 from recommender.columns import Columns
 from recommender.index import NO_ROWS, ArticleIndex, Rows
-from recommender.popularity import HALF_LIFE_H, Popularity
+from recommender.popularity import FAR, HALF_LIFE_H, Popularity
 from recommender.signals import HOUR_US
 from recommender.snapshot import Snapshot
 
@@ -61,6 +61,22 @@ def next_change_us(snapshot: Snapshot, surface: str, at_us: int) -> int:
     return int(min(later))
 
 
+class NextChange:
+    """`next_change_us` of one surface, looked for again only when the snapshot is another or that instant has come."""
+
+    def __init__(self, surface: str) -> None:
+        self.surface = surface
+        self._snapshot: Snapshot | None = None
+        self._from_us = self._until_us = 0
+
+    def after(self, snapshot: Snapshot, at_us: int) -> int:
+        """The next instant after `at_us`."""
+        if snapshot is not self._snapshot or not self._from_us <= at_us < self._until_us:
+            self._snapshot, self._from_us = snapshot, at_us
+            self._until_us = next_change_us(snapshot, self.surface, at_us)
+        return self._until_us
+
+
 def _same_desk(old: Snapshot, new: Snapshot) -> bool:
     return (old.sources, old.weights, old.rules, old.trials) == (new.sources, new.weights, new.rules, new.trials)
 
@@ -92,15 +108,32 @@ def _stories(columns: Columns, rows: Rows) -> IntArray:
 def _counted(old: Popularity, new: Popularity, index: ArticleIndex) -> Rows:
     if old is new:
         return NO_ROWS
-    ids = np.union1d(old.ids, new.ids)
     decay = 0.5 ** ((new.last_us - old.last_us) / (HALF_LIFE_H * HOUR_US))
+    ids = new.ids if np.array_equal(old.ids, new.ids) else _merged(old.ids, new.ids)
     before, after = _heat(old, ids) * decay, _heat(new, ids)
     rows = index.rows_of(ids[np.abs(after - before) > SAME_HEAT * np.maximum(after, before)])
     return rows[rows >= 0]
 
 
+def _merged(some: IntArray, others: IntArray) -> IntArray:
+    """Both together, ascending, each once. Numbers given one after the other stand close: marked, not sorted."""
+    least, most = min(some[:1].tolist() + others[:1].tolist()), max(some[-1:].tolist() + others[-1:].tolist())
+    if most - least > FAR * (len(some) + len(others)):
+        return np.union1d(some, others)
+    marked = np.zeros(most - least + 1, np.bool_)
+    marked[some - least] = marked[others - least] = True
+    return np.asarray(np.flatnonzero(marked) + least, np.int64)
+
+
 def _heat(popularity: Popularity, ids: IntArray) -> np.ndarray:
     """The reads of articles, known or not, when they were last counted."""
+    if len(ids) == len(popularity.ids):  # of which `ids` holds every one
+        return popularity.heat
     found = np.zeros(len(ids))
-    found[np.searchsorted(ids, popularity.ids)] = popularity.heat
-    return found
+    least, span = int(ids[0]), int(ids[-1] - ids[0]) + 1
+    if span > FAR * len(ids):
+        found[np.searchsorted(ids, popularity.ids)] = popularity.heat
+        return found
+    laid = np.zeros(span)
+    laid[popularity.ids - least] = popularity.heat
+    return np.asarray(laid[ids - least])

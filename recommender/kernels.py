@@ -8,6 +8,8 @@ MODULES = (
     "recommender.postings.search",
     "recommender.postings.take",
     "recommender.packed",
+    "recommender.laid",
+    "recommender.near",
     "recommender.profile",
     "recommender.admission",
     "recommender.window",

@@ -46,6 +46,14 @@ class Lookup:
             found[missing] = _last(self.numbers, self.rows, numbers[missing])
         return found
 
+    def last_of(self, number: int) -> int:
+        """`last` of one number."""
+        for known, rows in ((self.late_numbers, self.late_rows), (self.numbers, self.rows)):
+            place = int(known.searchsorted(number, side="right")) - 1
+            if place >= 0 and known[place] == number:
+                return int(rows[place])
+        return -1
+
     def all(self, numbers: IntArray) -> Rows:
         """Every row that bears or bore one of these numbers (distinct, ascending), in no order, maybe twice."""
         return np.concatenate(

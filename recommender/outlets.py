@@ -28,6 +28,23 @@ def _gather(story, numbers, rows, story_id, source_id, alive, retracted, publish
     return outlets, count
 
 
+@nb.njit
+def outlets_of(
+    story, numbers, rows, late_numbers, late_rows, story_id, source_id, alive, retracted, published, at_us, outlets
+):
+    """How many different sources told a story by `at_us`, at least 1; and the room for them, which may have grown."""
+    outlets, count = _gather(story, numbers, rows, story_id, source_id, alive, retracted, published, at_us, outlets, 0)
+    outlets, count = _gather(
+        story, late_numbers, late_rows, story_id, source_id, alive, retracted, published, at_us, outlets, count
+    )
+    if count > 1:
+        outlets[:count].sort()
+    different = 0
+    for one in range(count):
+        different += one == 0 or outlets[one] != outlets[one - 1]
+    return max(different, 1), outlets
+
+
 @compiled(
     nb.int64[::1](_I64, _I64, _I64, _I64, _I64, _I64, _I64, _BOOL, _BOOL, _I64, nb.int64)
 )  # fmt: skip
@@ -40,19 +57,9 @@ def count_outlets(
     """
     found, outlets = np.ones(len(stories), np.int64), np.empty(64, np.int64)
     for at in range(len(stories)):
-        if stories[at] == 0:
-            continue
-        outlets, count = _gather(
-            stories[at], numbers, rows, story_id, source_id, alive, retracted, published, at_us, outlets, 0
-        )
-        outlets, count = _gather(
-            stories[at], late_numbers, late_rows, story_id, source_id, alive, retracted, published, at_us, outlets,
-            count,
-        )  # fmt: skip
-        if count > 1:
-            outlets[:count].sort()
-        different = 0
-        for one in range(count):
-            different += one == 0 or outlets[one] != outlets[one - 1]
-        found[at] = max(different, 1)
+        if stories[at] != 0:
+            found[at], outlets = outlets_of(
+                stories[at], numbers, rows, late_numbers, late_rows, story_id, source_id, alive, retracted, published,
+                at_us, outlets,
+            )  # fmt: skip
     return found

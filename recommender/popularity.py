@@ -10,6 +10,7 @@ from recommender import signals
 
 HALF_LIFE_H = 12.0  # best single popularity rule on EB-NeRD: raw reads, 12 h
 KEEP_H = 8 * HALF_LIFE_H  # what is older weighs less than 1/256
+FAR = 16  # numbers that an array of all between the least and the greatest may hold for each one in use
 PRIOR_H = 3.0  # an article is judged by the usual rate until it was out about this long
 # One whole read weighs 1 however the app reports it: open, read and finish add up.
 KIND_WEIGHT = {"open": 0.4, "push_open": 0.2, "read": 0.4, "finish": 0.2, "share": 0.5, "save": 0.3}
@@ -67,14 +68,19 @@ class Popularity:
 
     def reads(self, ids: IntArray, at_us: int) -> np.ndarray:
         """Decayed reads of each article at `at_us`; events after it do not count. Unknown ids have 0."""
-        known, heat, faded = self.ids, self.heat, _decay(max(at_us - self.last_us, 0))
-        if at_us < self.last_us:
-            past = self.at_us <= at_us
-            known, heat = _sums(self.article_id[past], self.weight[past] * _decay(at_us - self.at_us[past]))
+        known, heat, faded = self.at(at_us)
         if not len(known):
             return np.zeros(len(ids))
         place = np.minimum(np.searchsorted(known, ids), len(known) - 1)
         return np.where(known[place] == ids, heat[place] * faded, 0.0)
+
+    def at(self, at_us: int) -> tuple[IntArray, np.ndarray, float]:
+        """Articles ascending, their reads, and what those have faded to at `at_us`, to multiply them with."""
+        if at_us < self.last_us:
+            past = self.at_us <= at_us
+            known, heat = _sums(self.article_id[past], self.weight[past] * _decay(at_us - self.at_us[past]))
+            return known, heat, 1.0
+        return self.ids, self.heat, float(_decay(at_us - self.last_us))
 
     def signal(self, ids: IntArray, published_at_us: IntArray, at_us: int) -> FloatArray:
         """The popularity signal of candidates: reads an hour out, shrunk to the candidates' own usual rate.
@@ -105,8 +111,14 @@ def _earliest(key: IntArray, at_us: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def _sums(ids: IntArray, values: np.ndarray) -> tuple[IntArray, np.ndarray]:
-    unique, inverse = np.unique(ids, return_inverse=True)
-    return unique, np.bincount(inverse, weights=values, minlength=len(unique))
+    """The distinct ids, ascending, and the sum of the values of each, in their order."""
+    least, most = int(ids.min(initial=0)), int(ids.max(initial=0))
+    if most - least > FAR * len(ids):
+        unique, inverse = np.unique(ids, return_inverse=True)
+        return unique, np.bincount(inverse, weights=values, minlength=len(unique))
+    counts = np.bincount(ids - least)  # given one after the other they stand close: counted, not sorted
+    unique = np.flatnonzero(counts)
+    return np.asarray(unique + least, np.int64), np.bincount(ids - least, weights=values)[unique]
 
 
 def _decay(age_us: np.ndarray | int) -> np.ndarray:

@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.values import FloatArray, IntArray
-from recommender import rules, signals
+from recommender import near, rules, signals
 from recommender.for_you import Ask, Ranked, candidates_of, judge
 from recommender.index import ArticleIndex, Rows
+from recommender.postings.take import terms_of
 from recommender.profile import Profiles
 from recommender.ranking import Options, Query, rank, score
-from recommender.snapshot import ReaderView, Snapshot, shared_signals, trust
+from recommender.snapshot import NOBODY, ReaderView, Snapshot
 from recommender.vectors import Vectors
 
 SURFACE = "related"
@@ -34,6 +35,7 @@ class Related:
 
     ranked: Ranked
     cosine: FloatArray  # (n,) to the article asked about, aligned with ranked.rows
+    outlets: IntArray  # (n,) that tell the story of each
     fallback: str | None  # "category" or "latest"; None: related
     same_story: int  # articles left out because they tell the same again
     seen: Rows  # looked at: the list stays as it is while nothing about these changes...
@@ -100,20 +102,21 @@ class _Search:
         return self.snapshot.options_of(SURFACE)
 
     def run(self) -> Related:
-        near, count = self._near(NEAREST), NEAREST
-        while not len(near.rows) and near.is_full and count < MOST:  # so many tell the same that nothing else is near
+        found, count = self._near(NEAREST), NEAREST
+        while not len(found.rows) and found.is_full and count < MOST:  # so many tell the same that nothing else is near
             count = 8 * count
-            near = self._near(count)
-        rows, cosine, fallback = near.rows, near.cosine, None
+            found = self._near(count)
+        rows, cosine, fallback = found.rows, found.cosine, None
         if not len(rows):
             rows, fallback = self._instead()
             cosine = self.index.similarity_to(self.query, rows)
         order = np.argsort(rows, kind="stable")
         rows, cosine = rows[order], cosine[order]
         # What is not related earns nothing by a chance likeness.
-        ranked = self._ranked(rows, np.zeros_like(cosine) if fallback else cosine)
+        ranked, outlets = self._ranked(rows, np.zeros_like(cosine) if fallback else cosine)
         # Where nothing is related, the newest stand in: any other article may be one of them.
-        return Related(ranked, cosine, fallback, near.retold, near.seen, -1.0 if fallback else near.reach)
+        reach = -1.0 if fallback else found.reach
+        return Related(ranked, cosine, outlets, fallback, found.retold, found.seen, reach)
 
     @cached_property
     def query(self) -> Vectors:
@@ -123,14 +126,31 @@ class _Search:
         """The articles about the same subject that may be shown, of the `count` nearest by words."""
         rows, words = self.index.near_row(self.row, count, minimum=SHARED[0])
         is_full = len(rows) == count
-        cosine, stems = self.index.compared(self.query, rows)
-        retold = is_retold(self.index, self.row, rows, cosine, self.at_us)
-        stems = np.minimum(stems, self.query.words.nnz)
-        about = ~retold & (cosine >= (self.options.floor or FLOOR)) & shares_words(words, stems)
-        kept = np.flatnonzero(about & self._is_wanted(rows))
-        kept = kept[self._judged(rows[kept])]
+        found = near.compared(self.index, self.row, rows, words, self.at_us, SAME, ANGLE)
+        about = ~found.is_retold & (found.cosine >= (self.options.floor or FLOOR)) & self._shares_words(rows, words)
+        about &= (found.out & (~near.OTHER_LANGUAGE if self.ask.language else ~0)) == 0
+        kept = np.flatnonzero(about)
+        if not self._is_plain:
+            kept = kept[self._judged(rows[kept])]
         reach = float(words[-1]) if is_full else SHARED[0]
-        return _Near(rows[kept], cosine[kept], int(retold.sum()), is_full, rows, reach)
+        return _Near(rows[kept], found.cosine[kept], int(found.is_retold.sum()), is_full, rows, reach)
+
+    def _shares_words(self, rows: Rows, words: FloatArray) -> NDArray[np.bool_]:
+        """`shares_words` of rows whose words are as close as that, the closest first."""
+        told = np.ones(len(rows), np.bool_)
+        unclear = int(np.searchsorted(-words, -np.float32(SHARED[1]), side="right"))  # enough for any text before
+        if unclear < len(rows):
+            stems = terms_of(self.index.postings, np.append(rows[unclear:], self.row))
+            told[unclear:] = shares_words(words[unclear:], np.minimum(stems[:-1], stems[-1]))
+        return told
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether nothing is known of the reader and no rule and no wish keeps more away than from everybody."""
+        ask, reader = self.ask, self.reader
+        wishes = ask.exclude or ask.category or ask.language or self.snapshot.rules.get(SURFACE)
+        done = len(reader.history.at_us) or len(reader.impressions.at_us)
+        return not (wishes or done or reader.choices != NOBODY.choices)
 
     def _is_wanted(self, rows: Rows) -> NDArray[np.bool_]:
         """Which are in the article's own language; all of them where the request names one, which is judged later."""
@@ -175,22 +195,23 @@ class _Search:
         tier[angles[closest[OWN_STORY:]]] = 1
         return tier
 
-    def _ranked(self, rows: Rows, cosine: FloatArray) -> Ranked:
+    def _ranked(self, rows: Rows, cosine: FloatArray) -> tuple[Ranked, IntArray]:
+        """The ranking, and how many outlets tell the story of each candidate."""
         index, options, weights = self.index, self.options, self.snapshot.weights_of(SURFACE)
         profiles = Profiles.build(index, self.reader.history, self.at_us)
-        columns = {
-            **shared_signals(self.snapshot, rows, self.at_us, options),
-            "similarity": signals.similarity(cosine),
-            "source": signals.source(trust(self.snapshot, rows), profiles.affinity(index, rows)[0]),
-        }
-        S = signals.matrix(columns)
-        desk = rules.in_effect(self.snapshot.rules.get(SURFACE, ()), self.at_us)
-        placed = rules.placement(index, rows, desk, score(S, weights), self.reader.impressions.article_id)
+        liking = profiles.affinity(index, rows)[0] if len(profiles.rows) else np.full(len(rows), 0.5, np.float32)
+        S, outlets = near.signal_matrix(self.snapshot, rows, cosine, liking, options, self.at_us)
+        desk, placed = rules.in_effect(self.snapshot.rules.get(SURFACE, ()), self.at_us), None
+        if desk:
+            placed = rules.placement(index, rows, desk, score(S, weights), self.reader.impressions.article_id)
         own = (index.columns.story_id[rows] == index.columns.story_id[self.row]) & (index.columns.story_id[rows] != 0)
         candidates = candidates_of(index, rows, S)
-        # The own story has a cap of its own, the tier; every other one has that of the options.
-        freed = replace(candidates, story_id=np.where(own, 0, candidates.story_id), tier=self._tier(own, cosine))
-        return Ranked(rows, S, rank(Query(weights, self.ask.places, options), freed, placed), profiles, options)
+        if own.any():  # it has a cap of its own, the tier; every other story has that of the options
+            stories = np.where(own, 0, candidates.story_id)
+            candidates = replace(candidates, story_id=stories, tier=self._tier(own, cosine))
+        return Ranked(
+            rows, S, rank(Query(weights, self.ask.places, options), candidates, placed), profiles, options
+        ), outlets
 
 
 def _most(rows: Rows, values: IntArray, count: int) -> Rows:

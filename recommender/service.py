@@ -133,8 +133,9 @@ class Service:
                 log.exception("could not follow the database; trying again")  # answers go on from what we have
 
     def _warm(self) -> None:
-        """Lay out the window for what changed, so that no reader's list waits for it."""
+        """Lay out the window for what changed and take samples of it, so that nobody's list waits for it."""
         snapshot, at_us = self.snapshot, micros(self.clock.now())
+        snapshot.index.prepare()
         listing.for_you(snapshot, NOBODY, self._ask(1, None, None, ()), at_us=at_us)
 
     def related(self, key: str, **wanted: Unpack[RelatedWanted]) -> RelatedList:
@@ -166,7 +167,7 @@ class Service:
         view, language_of_reader, _ = self._view(reader, at) if reader else (NOBODY, "", "")
         found = related(snapshot, row, view, Ask(limit=limit, language=language), at_us=at_us)
         shown = Shown(at_us, language_of_reader or language or article.language, explain)
-        told = told_of(snapshot, row, found, limit, at_us)
+        told = told_of(snapshot, row, found, limit)
         cards = related_cards(self.shelf, told, shown, found.ranked)
         self.observer.listed("related", len(found.ranked.rows))
         served_id = _served_id()

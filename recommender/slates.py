@@ -87,7 +87,8 @@ class Cursors:
 def packed_ids(ids: Sequence[int]) -> bytes:
     """Numbers in as few bytes each as the largest needs, after one byte that says how many."""
     width = (max(ids, default=0).bit_length() + 7) // 8 or 1
-    return bytes([width]) + b"".join(one.to_bytes(width, "big") for one in ids)
+    wide = np.array(ids, ">u8").view(np.uint8).reshape(len(ids), 8)
+    return bytes([width]) + wide[:, 8 - width :].tobytes()
 
 
 def _unpacked(raw: bytes, count: int) -> tuple[int, ...]:

@@ -73,8 +73,14 @@ class Snapshot:
 
     def options_of(self, surface: str) -> Options:
         """The live options of a surface, on top of the built-in ones."""
-        row = self.weights.get(surface)
-        return Options.of(row.options if row else {}, OPTIONS[surface])
+        if surface not in self._options:
+            row = self.weights.get(surface)
+            self._options[surface] = Options.of(row.options if row else {}, OPTIONS[surface])
+        return self._options[surface]
+
+    @cached_property
+    def _options(self) -> dict[str, Options]:
+        return {}
 
     @cached_property
     def trusts(self) -> tuple[IntArray, FloatArray]:

@@ -53,16 +53,16 @@ def create_app(store: Store, service: Service, settings: Settings, clock: Clock)
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.install(app)
-    return _with_cors(Front(app, site), settings)
+    return _with_cors(app, site)
 
 
-def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
+def _with_cors(app: FastAPI, site: Site) -> ASGIApp:
     """Answers that web pages of other origins may read; only those the settings name."""
-    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+    origins = [origin.strip() for origin in site.settings.cors_origins.split(",") if origin.strip()]
     if not origins:
-        return app
+        return Front(app, site)
     return CORSMiddleware(
-        app,
+        Front(app, site, is_first=False),
         allow_origins=origins,
         allow_methods=["GET", "PUT", "POST", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-Request-Id"],

@@ -50,6 +50,7 @@ class ForYouLists:
         self.shelf = shelf
         self._memory: Memory[Key, KeptForYou] = Memory(budget)
         self._snapshot: Snapshot | None = None
+        self._next_change = changes.NextChange(SURFACE)
         self._decided = self._counted = 0
 
     def __len__(self) -> int:
@@ -81,7 +82,7 @@ class ForYouLists:
         """Keep a page that was made of this snapshot at that time, for its revision or a later one."""
         self._follow(snapshot)
         kept.decided, kept.counted, kept.made_us = self._decided, self._counted, now_us
-        kept.until_us = changes.next_change_us(snapshot, SURFACE, now_us)
+        kept.until_us = self._next_change.after(snapshot, now_us)
         self._memory.put(key, kept)
 
     def _lasts_s(self, kept: KeptForYou) -> float:

@@ -12,8 +12,9 @@ from starlette.types import Message, Receive, Scope, Send
 from data.logs import REQUEST_ID
 from recommender.ids import fresh_id
 from recommender.web import tracing
-from recommender.web.gate import SAFE_HEADERS, Given, keep_encoded_slashes, limited, refusal
-from recommender.web.hot import Answer, Call, Hot
+from recommender.web.gate import SAFE_HEADERS, Given, keep_encoded_slashes, limited, lines, refusal
+from recommender.web.hot import Answer, Hot
+from recommender.web.joined import WHOLE, Whole
 from recommender.web.problems import answer_to, problem
 from recommender.web.site import Site
 
@@ -23,10 +24,13 @@ GONE = 499  # nobody waited for the answer; counted, never sent
 
 
 class Front:
-    """The application as a server sees it. `framework` is what answers everything but the hot calls."""
+    """The application as a server sees it. `framework` is what answers everything but the hot calls.
 
-    def __init__(self, framework: FastAPI, site: Site) -> None:
-        self.framework, self.site = framework, site
+    Where nothing stands between it and the server (`is_first`), finished answers are handed over as they are.
+    """
+
+    def __init__(self, framework: FastAPI, site: Site, *, is_first: bool = True) -> None:
+        self.framework, self.site, self.is_first = framework, site, is_first
         self._hot = Hot(site)
         self._cold = GZipMiddleware(framework, minimum_size=1_000, compresslevel=5)
 
@@ -39,7 +43,7 @@ class Front:
         given = headers.get(b"x-request-id")
         request_id = given if given and _ID.match(given) else fresh_id()
         token = REQUEST_ID.set(request_id)
-        told = _Told(send, request_id)
+        told = _Told(send, request_id, _whole_of(scope) if self.is_first else None)
         route = "unmatched"
         try:
             with tracing.span(scope, headers) as span:
@@ -64,22 +68,19 @@ class Front:
         if refused:
             await problem(*refused)(scope, receive, told)
         elif found:
-            await self._answer_hot(found[1], found[2], scope, headers, receive, told)
+            route, call, name = found
+            try:
+                answer = await call(scope, headers, receive, name)
+            except ClientDisconnect:
+                raise
+            except Exception as error:
+                await answer_to(Request(scope, receive), error)(scope, receive, told)
+            else:
+                await told.whole(answer)
+            return route
         else:
             return await self._answer_cold(scope, receive, told)
         return found[0] if found else "refused"
-
-    async def _answer_hot(
-        self, call: Call, name: str, scope: Scope, headers: Given, receive: Receive, told: "_Told"
-    ) -> None:
-        try:
-            answer = await call(scope, headers, receive, name)
-        except ClientDisconnect:
-            raise
-        except Exception as error:
-            await answer_to(Request(scope, receive), error)(scope, receive, told)
-        else:
-            await told.whole(answer)
 
     async def _answer_cold(self, scope: Scope, receive: Receive, told: "_Told") -> str:
         try:
@@ -96,21 +97,36 @@ class Front:
 class _Told:
     """`send` that adds what every answer carries and keeps the status."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
-        self._send, self.status = send, 0
-        self._headers = (*SAFE_HEADERS, (b"x-request-id", request_id.encode()))
+    def __init__(self, send: Send, request_id: str, write: Whole | None) -> None:
+        self._send, self._id, self._write, self.status = send, request_id.encode(), write, 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*message["headers"], *self._headers]}
+            headers = [*message["headers"], *SAFE_HEADERS, (b"x-request-id", self._id)]
+            message = {**message, "headers": headers}
         await self._send(message)
 
     async def whole(self, answer: Answer) -> None:
-        """Send a finished answer."""
+        """Send a finished answer: to our own server by one call."""
         self.status = answer.status
-        headers = [*answer.headers, *self._headers]
+        size = b"" if answer.status == 304 else b"content-length: %d\r\n" % len(answer.body)
+        if self._write is not None:
+            own = answer.lines or lines(answer.headers)
+            if self._write(answer.status, b"%b%bx-request-id: %b\r\n%b" % (own, _SAFE, self._id, size), answer.body):
+                return
+        headers = [*answer.headers, *SAFE_HEADERS, (b"x-request-id", self._id)]
         if answer.status != 304:
             headers.append((b"content-length", str(len(answer.body)).encode()))
         await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await self._send({"type": "http.response.body", "body": answer.body})
+
+
+_SAFE = lines(SAFE_HEADERS)
+
+
+def _whole_of(scope: Scope) -> Whole | None:
+    """What our own server takes finished answers by, None under another one."""
+    extensions = scope.get("extensions")
+    held = extensions.get(WHOLE) if extensions else None
+    return held["write"] if held else None

@@ -1,7 +1,7 @@
 """What every request passes before a route sees it: its path, the size and type of its body."""
 
 import re
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
@@ -48,6 +48,11 @@ _ENCODED = re.compile(rb"%(2[fF]|25)")
 _JSON = re.compile(r"application/(json|[\w.-]+\+json)$")
 
 
+def lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Headers as they stand in an answer."""
+    return b"".join([b"%b: %b\r\n" % pair for pair in headers])
+
+
 def keep_encoded_slashes(scope: MutableMapping[str, Any]) -> None:
     """Decode the path again from its raw form, but for `%2F` and `%25`."""
     raw = scope.get("raw_path")
@@ -83,6 +88,8 @@ def segment(value: str) -> str:
 
 def refusal(path: str, headers: Given) -> tuple[int, str] | None:
     """Status and detail for a request whose body cannot be taken as it is announced; None: go on."""
+    if b"content-length" not in headers and b"transfer-encoding" not in headers:
+        return None  # nearly always: there is none
     length = headers.get(b"content-length", "0")
     if length.isdigit() and int(length) > BODY_LIMIT:
         return 413, f"The body is larger than {BODY_LIMIT:,} bytes; send it in parts."

@@ -21,7 +21,7 @@ from recommender.slates import whose
 from recommender.web.auth import open_to
 from recommender.web.bodies import LONGEST_LIST, as_list, decoded, query_of
 from recommender.web.for_you_lists import ForYouLists, KeptForYou
-from recommender.web.gate import Given, body_of, segment
+from recommender.web.gate import Given, body_of, lines, segment
 from recommender.web.related_lists import MINUTE_US, Body, KeptRelated, Key, RelatedLists
 from recommender.web.shapes import ForYouQuery, RelatedQuery, identifier
 from recommender.web.site import Site
@@ -39,6 +39,7 @@ _FIRST_LANGUAGE = re.compile(r"\s*([A-Za-z]{2,3})\b")
 _encode = msgspec.json.Encoder().encode
 Pairs = tuple[tuple[bytes, bytes], ...]
 LIST: Pairs = (JSON, PRIVATE, BY_ENCODING)
+LIST_LINES = lines(LIST)
 
 
 class Answer(NamedTuple):
@@ -47,6 +48,7 @@ class Answer(NamedTuple):
     status: int
     body: bytes
     headers: Pairs
+    lines: bytes = b""  # the same headers as they stand in an answer, where they are at hand
 
 
 class Hot:
@@ -99,7 +101,7 @@ class Hot:
         body = _encode(slate)
         if _takes_gzip(headers) and len(body) >= ZIP_FROM:
             return Answer(200, zipped(body), (*LIST, ZIPPED))
-        return Answer(200, body, LIST)
+        return Answer(200, body, LIST, LIST_LINES)
 
     async def _for_you(self, reader: str, wanted: ForYouQuery, headers: Given) -> Answer:
         """A first page, from memory where nothing that decides it has changed."""
@@ -127,7 +129,7 @@ class Hot:
         if _takes_gzip(headers) and len(kept.items) >= ZIP_FROM:
             kept.blocks = kept.blocks or deflated(kept.items)
             return Answer(200, around(head, kept.items, kept.blocks, tail), (*LIST, ZIPPED))
-        return Answer(200, b"".join((head, kept.items, tail)), LIST)
+        return Answer(200, b"".join((head, kept.items, tail)), LIST, LIST_LINES)
 
     async def related(self, scope: Scope, headers: Given, receive: Receive, name: str) -> Answer:  # noqa: ARG002
         """What to read after an article; 304 where the caller holds the same list."""
@@ -142,7 +144,8 @@ class Hot:
         if _takes_gzip(headers) and len(kept.body) >= ZIP_FROM:
             kept.zipped = kept.zipped or zipped(kept.body)
             return Answer(200, kept.zipped, (*told, ZIPPED))
-        return Answer(200, kept.body, told)
+        kept.lines = kept.lines or lines(told)
+        return Answer(200, kept.body, told, kept.lines)
 
     async def _beside(self, key: Key) -> "KeptRelated | Body":
         """The list that everybody gets, from memory where nothing that decides it has changed."""

@@ -1,11 +1,15 @@
-"""One write for an answer: its head waits for its body, which follows at once."""
+"""One write for an answer: its head waits for its body, which follows at once, or both come finished."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 MOST_BYTES = 65_536  # that wait; more go out at once
+WHOLE = "newsbell.whole"  # the name of the extension in a request's scope
+Whole = Callable[[int, bytes, bytes], bool]  # status, lines of the head, body -> whether it was written
 
 
 class Protocol(HttpToolsProtocol):
@@ -18,6 +22,35 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin a connection."""
         super().connection_made(cast("asyncio.Transport", Joined(transport, self.loop)))
+
+    def on_headers_complete(self) -> None:
+        """Begin a request, which may be answered by one call (`write_whole`)."""
+        before = self.cycle
+        super().on_headers_complete()
+        if self.cycle is not before:
+            self.scope["extensions"] = {
+                WHOLE: {"write": partial(write_whole, self.cycle)}
+            }  # the task begins in a later turn
+
+
+def write_whole(cycle: RequestResponseCycle, status: int, head: bytes, body: bytes) -> bool:
+    """Write a finished answer to a GET or POST; false where it must be sent in messages.
+
+    `head` are the lines of our own headers, each with its end, `content-length` among them where there is a body: they
+    are not looked through for characters that no header may hold, half of the cost of sending messages.
+    """
+    if cycle.disconnected or cycle.response_started or cycle.flow.write_paused or cycle.access_log:
+        return False
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    own = b"".join([b"%b: %b\r\n" % pair for pair in cycle.default_headers])
+    close = b"" if cycle.keep_alive else b"connection: close\r\n"
+    cycle.transport.write(b"".join((STATUS_LINE[status], own, head, close, b"\r\n", body)))
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
+    return True
 
 
 class Joined:

@@ -32,6 +32,7 @@ class Body:
     body: bytes
     etag: bytes
     zipped: bytes = b""
+    lines: bytes = b""  # of the head of the answer, once it was made
 
     @classmethod
     def of(cls, told: RelatedList) -> "Body":
@@ -59,7 +60,8 @@ class KeptRelated(Body):
 
     def tell(self, body: Body, now_us: int) -> None:
         """The ages of another minute."""
-        self.body, self.etag, self.zipped, self.minute = body.body, body.etag, b"", now_us // MINUTE_US
+        self.body, self.etag, self.zipped, self.lines = body.body, body.etag, b"", b""
+        self.minute = now_us // MINUTE_US
 
 
 class RelatedLists:
@@ -75,6 +77,7 @@ class RelatedLists:
         self.shelf = shelf
         self._memory: Memory[Key, KeptRelated] = Memory(budget)
         self._snapshot: Snapshot | None = None
+        self._next_change = changes.NextChange(SURFACE)
         self._turn = 0
         self._touched, self._counted = (
             np.zeros(0, np.int32),
@@ -91,11 +94,12 @@ class RelatedLists:
 
     def get(self, key: Key, rev: int, snapshot: Snapshot, now_us: int) -> KeptRelated | None:
         """The list that was kept, if it holds still; `rev` is the number of the last change of an article."""
-        self._follow(snapshot)
+        if snapshot is not self._snapshot:
+            self._follow(snapshot)
         kept = self._memory.get(key)
         if kept is None:
             return None
-        if self._holds(kept, now_us) and self.shelf.is_same(kept.shown, kept.rev, rev):
+        if self._holds(kept, now_us) and (kept.rev == rev or self.shelf.is_same(kept.shown, kept.rev, rev)):
             kept.rev = rev
             return kept
         self._memory.drop(key)
@@ -112,7 +116,7 @@ class RelatedLists:
             rev=rev,
             turn=self._turn,
             made_us=now_us,
-            until_us=changes.next_change_us(snapshot, SURFACE, now_us),
+            until_us=self._next_change.after(snapshot, now_us),
             minute=now_us // MINUTE_US,
         )
         self._memory.put(key, kept)

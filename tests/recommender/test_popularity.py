@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from data.values import EventBatch
 from data.wire import EVENT_KINDS
-from recommender.popularity import HALF_LIFE_H, Popularity
+from recommender.popularity import HALF_LIFE_H, Popularity, _sums
 from recommender.signals import HOUR_US
 
 Row = tuple[int, int, int, int]
@@ -86,3 +86,13 @@ def test_a_new_article_is_usual_and_an_old_unread_one_is_not() -> None:
 def test_old_events_are_forgotten() -> None:
     counted = Popularity().add(batch([read(1, 1, 0)])).add(batch([read(2, 1, 900)]))
     assert counted.article_id.tolist() == [2]
+
+
+@given(st.lists(st.tuples(st.one_of(st.integers(1, 20), st.integers(1, 2**40)), st.floats(0, 9)), max_size=40))
+def test_numbers_near_and_far_are_summed_alike(read: list[tuple[int, float]]) -> None:
+    ids, sums = _sums(np.array([one for one, _ in read], np.int64), np.array([value for _, value in read]))
+    plain: dict[int, float] = {}
+    for one, value in read:
+        plain[one] = plain.get(one, 0.0) + value
+    assert dict(zip(ids.tolist(), sums.tolist(), strict=True)) == plain
+    assert ids.tolist() == sorted(plain)

@@ -38,9 +38,11 @@ ARGUMENTS = [
 
 @contextmanager
 def serving_app(app: Any) -> Iterator[str]:
-    """Serve an application from a thread of this process; yields its URL."""
+    """Serve an application from a thread of this process, as `newsbell serve` does; yields its URL."""
     listener = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none", lifespan="on"))
+    http = "recommender.web.joined:Protocol"
+    config = uvicorn.Config(app, log_level="critical", ws="none", lifespan="on", http=http, access_log=False)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:

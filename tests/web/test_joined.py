@@ -8,9 +8,15 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
+import pytest
 import uvicorn
 
-from recommender.web.joined import MOST_BYTES, Joined
+from data.clock import SystemClock
+from data.settings import load_settings
+from data.store import Store
+from recommender.service import Service
+from recommender.web.app import create_app
+from recommender.web.joined import MOST_BYTES, WHOLE, Joined
 from recommender.web.server import listen
 
 
@@ -87,10 +93,28 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"hello"})
 
 
-def test_the_server_sends_head_and_body_in_one_piece_also_to_requests_in_a_row() -> None:
+async def at_once(scope: Any, receive: Any, send: Any) -> None:
+    """Answers by our server's own call, but for a path that sends messages."""
+    assert scope["type"] == "http"
+    while (await receive()).get("more_body"):
+        pass
+    write = scope["extensions"][WHOLE]["write"]
+    if scope["path"] == "/messages":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+        assert not write(200, b"", b"too late")
+        await send({"type": "http.response.body", "body": b"hello"})
+    else:
+        assert write(200, b"content-length: 5\r\n", b"hello")
+        assert not write(200, b"content-length: 5\r\n", b"again")
+
+
+@pytest.mark.parametrize("answers", [app, at_once])
+def test_the_server_sends_head_and_body_in_one_piece_also_to_requests_in_a_row(answers: Any) -> None:
     http = "recommender.web.joined:Protocol"
     with listen("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none", lifespan="off", http=http))
+        server = uvicorn.Server(
+            uvicorn.Config(answers, log_level="critical", ws="none", lifespan="off", http=http, access_log=False)
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         while not server.started:
@@ -103,11 +127,25 @@ def test_the_server_sends_head_and_body_in_one_piece_also_to_requests_in_a_row()
                 both = b""
                 while both.count(b"hello") < 2:
                     both += line.recv(65_536)
+                line.sendall(b"GET /messages HTTP/1.1\r\nhost: a\r\n\r\n")
+                mixed = line.recv(65_536)
+                assert mixed.startswith(b"HTTP/1.1 200 OK\r\ndate: ")
+                assert mixed.endswith(b"\r\n\r\nhello")
                 line.sendall(b"GET / HTTP/1.0\r\n\r\n")
                 last = b""
                 while piece := line.recv(65_536):
                     last += piece
-                assert last.endswith(b"hello")
+                assert last.count(b"\r\nconnection: close\r\n") == 1
+                assert last.startswith(b"HTTP/1.1 200 OK\r\ndate: ")
+                assert last.endswith(b"\r\n\r\nhello")
         finally:
             server.should_exit = True
             thread.join(30)
+
+
+def test_answers_are_handed_over_only_where_nothing_stands_between(sqlite_store: Store) -> None:
+    """What lets other origins in adds headers to messages: an answer that went past it would lack them."""
+    for origins, is_first in (("", True), ("https://app.example", False)):
+        settings, clock = load_settings(cors_origins=origins), SystemClock()
+        made: Any = create_app(sqlite_store, Service(sqlite_store, settings, clock), settings, clock)
+        assert (made if is_first else made.app).is_first == is_first
