@@ -7,10 +7,11 @@ import numpy as np
 from data.clock import micros
 from data.values import IntArray
 from recommender.columns import Columns
-from recommender.index import NO_ROWS, ArticleIndex, Rows
+from recommender.index import ArticleIndex, Rows
 from recommender.popularity import FAR, HALF_LIFE_H, Popularity
 from recommender.signals import HOUR_US
 from recommender.snapshot import Snapshot
+from recommender.topics import NO_ROWS
 
 NEVER_US = 2**62
 SAME_HEAT = 1e-9  # of itself: counters that differ by less differ by rounding

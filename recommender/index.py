@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from data.values import ArticleText, FloatArray, IntArray
 from recommender.columns import Columns, Names, fold_name
-from recommender.growing import Growing
 from recommender.laid import laid
 from recommender.latent import Latent
 from recommender.lookup import Lookup
@@ -23,13 +22,13 @@ from recommender.ranking import SCORE_STEP, Likeness, by_score
 from recommender.sounding import Soundings
 from recommender.subject import SUBJECT
 from recommender.titles import Tails, repeated_tails, without_tail
+from recommender.topics import NO_ROWS, Topics, topics_of
 from recommender.vectors import Document, Epoch, Vectors, concat
 
 Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 Progress = Callable[[int], None]
 ENCODED_AT_ONCE = 1_000
-NO_ROWS = np.zeros(0, np.intp)
 REACH = 400  # nearest by words, of which the latent directions pick
 TIMED_AT_ONCE = 4_096  # rows whose earliest and latest time are known together
 JOINED_AT_ONCE = 4_096  # rows of segments that are joined at once; larger ones are joined beside (`with_joined`)
@@ -50,11 +49,10 @@ class ArticleIndex:
     alive: Mask
     by_id: Lookup = field(default_factory=Lookup)
     by_story: Lookup = field(default_factory=Lookup)  # rows whose story changed stand under the old one too
-    topics: Mapping[str, Rows] = field(default_factory=dict)  # folded topic -> rows, dead ones included
+    topics: Topics = field(default_factory=Topics)
     categories: Names = field(default_factory=Names)
     languages: Names = field(default_factory=Names)
     tails: Tails = frozenset()  # endings of titles that are names of outlets
-    rooms: Mapping[str, Growing] = field(default_factory=dict, repr=False)  # behind the rows of topics
     soundings: Soundings = field(default_factory=Soundings, repr=False, compare=False)  # kept from snapshot to snapshot
 
     @classmethod
@@ -98,7 +96,7 @@ class ArticleIndex:
             return index
         gone = rows[fresh][rows[fresh] >= 0]
         added = [latest[i] for i in fresh]
-        return index.with_rows(index._encoded(added, progress), columns.take(fresh), _topics_of(added), gone)
+        return index.with_rows(index._encoded(added, progress), columns.take(fresh), topics_of(added), gone)
 
     def with_rows(
         self, vectors: Vectors, columns: Columns, topics: Mapping[str, Rows] | None = None, gone: Rows = NO_ROWS
@@ -123,8 +121,9 @@ class ArticleIndex:
             alive=alive,
             by_id=self.by_id.with_rows(columns.id, rows),
             by_story=self.by_story.with_rows(columns.story_id[told], rows[told]),
+            topics=self.topics.with_rows(topics or {}, start),
         )
-        return made._with_topics(topics or {}, start)._tidied()
+        return made._tidied()
 
     def compact(self) -> Self:
         """One segment without dead rows: ranks the same, and is a little faster. Cost: laying out everything anew."""
@@ -133,8 +132,6 @@ class ArticleIndex:
         rows = np.flatnonzero(self.alive)
         if not len(rows):
             return replace(self.empty(self.epoch, self.tails), categories=self.categories, languages=self.languages)
-        place = np.cumsum(self.alive) - 1
-        topics = {name: place[found[self.alive[found]]] for name, found in self.topics.items()}
         columns = self.columns.take(rows)
         return replace(
             self,
@@ -144,8 +141,7 @@ class ArticleIndex:
             alive=np.ones(len(rows), np.bool_),
             by_id=Lookup.of(columns.id, np.arange(len(rows))),
             by_story=story_lookup(columns),
-            topics={name: found for name, found in topics.items() if len(found)},
-            rooms={},
+            topics=self.topics.taken(self.alive),
         )
 
     def to_join(self) -> range | None:
@@ -208,7 +204,7 @@ class ArticleIndex:
         if not (name := fold_name(topic)):
             return np.zeros(len(rows), np.bool_)
         found = self.columns.category[rows] == self.categories.find(name)
-        return np.asarray(found | _among(rows, self.topics.get(name, NO_ROWS)))
+        return np.asarray(found | self.topics.hold(name, rows))
 
     def vectors(self, rows: Rows) -> Vectors:
         """The vectors of these rows, in this order; without pieces, which no list looks at."""
@@ -341,14 +337,6 @@ class ArticleIndex:
         columns = self.columns.with_arrays({"story_id": changed})
         return replace(self, columns=columns, by_story=self.by_story.with_rows(story_id[moved], rows[moved]))._tidied()
 
-    def _with_topics(self, topics: Mapping[str, Rows], start: int) -> Self:
-        """These places, counted from row `start`, under their topics."""
-        made, rooms = dict(self.topics), dict(self.rooms)
-        for name, places in topics.items():
-            before = made.get(name, NO_ROWS)
-            rooms[name], made[name] = (rooms.get(name) or Growing(before)).extended(len(before), places + start)
-        return replace(self, topics=made, rooms=rooms)
-
     def _tidied(self) -> Self:
         """The same with tables sorted anew where the short lists became long."""
         by_id, by_story = self.by_id, self.by_story
@@ -407,23 +395,6 @@ def story_lookup(columns: Columns) -> Lookup:
     """Story -> rows. Cost: a sort."""
     rows = np.flatnonzero(columns.story_id != 0)
     return Lookup.of(columns.story_id[rows], rows)
-
-
-def _topics_of(texts: Sequence[ArticleText]) -> Mapping[str, Rows]:
-    """Folded topic -> the places of the texts that have it."""
-    found: dict[str, list[int]] = {}
-    for place, text in enumerate(texts):
-        for topic in {fold_name(topic) for topic in text.topics}:
-            found.setdefault(topic, []).append(place)
-    return {topic: np.array(places, np.intp) for topic, places in found.items()}
-
-
-def _among(rows: Rows, others: Rows) -> Mask:
-    """Which rows are among the others, which ascend."""
-    if not len(others):
-        return np.zeros(len(rows), np.bool_)
-    place = np.minimum(np.searchsorted(others, rows), len(others) - 1)
-    return np.asarray(others[place] == rows)
 
 
 def _runs(blocks: Rows) -> list[tuple[int, int]]:

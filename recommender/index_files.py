@@ -24,6 +24,7 @@ from recommender.index import ArticleIndex, Rows, story_lookup
 from recommender.latent import Latent
 from recommender.lookup import Lookup
 from recommender.postings import files
+from recommender.topics import Topics
 from recommender.vectors import Epoch
 from recommender.vocabulary import Vocabulary
 
@@ -121,7 +122,9 @@ def _index(folder: Path, facts: Mapping[str, Any]) -> ArticleIndex:
         alive=held["alive"],
         by_id=Lookup(held["by_id_numbers"], held["by_id_rows"]),
         by_story=Lookup(held["by_story_numbers"], held["by_story_rows"]),
-        topics=dict(zip(facts["topics"], np.split(held["topic_rows"], ends), strict=True)) if facts["topics"] else {},
+        topics=Topics(
+            dict(zip(facts["topics"], np.split(held["topic_rows"], ends), strict=True)) if facts["topics"] else {}
+        ),
         categories=Names.of(facts["categories"]),
         languages=Names.of(facts["languages"]),
         tails=frozenset(facts["tails"]),

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from data.clock import instant
 from data.values import Histories, IntArray, RuleRow
 from recommender.columns import base
-from recommender.index import NO_ROWS, ArticleIndex, Rows
+from recommender.index import ArticleIndex, Rows
 from recommender.profile import AWAY_KINDS, READ_KINDS, kinds
 from recommender.ranking import Placement
 from recommender.signals import HOUR_US
+from recommender.topics import NO_ROWS
 
 AWAY_FADES_H = 28 * 24.0  # after this, "less like this" only keeps its own story away
 AWAY_CLOSE = 0.2  # cosine from which an article is like one just turned away
