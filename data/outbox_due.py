@@ -15,6 +15,7 @@ from data.broadcasts import followed, said
 from data.clock import instant, micros
 from data.columns import UtcTime
 from data.models import Article, Broadcast, Campaign, Delivery, Device, Event, Reader, Source, Story
+from data.outbox_waiting import Place, next_of
 from data.store.database import table
 
 DELIVERIES, CAMPAIGNS, ARTICLES, SOURCES = table(Delivery), table(Campaign), table(Article), table(Source)
@@ -81,44 +82,26 @@ class _Alert(NamedTuple):
 LANES = (("breaking",), ("follow_up", "manual", "test"), ("digest",))
 
 
-def ready(connection: Connection, now: datetime, limit: int, without_apps: Collection[str] = ()) -> list[int]:
-    """The numbers of ready deliveries of campaigns that are on, lane by lane, the oldest of each lane first, locked.
+def ready(connection: Connection, now: datetime, limit: int, without_apps: Collection[str] = ()) -> list[Place]:
+    """Where ready deliveries of campaigns that are on stand, lane by lane, the oldest of each lane first, locked.
 
-    Rows another sender holds are passed over. Asked campaign by campaign: each is a short walk along an index, while
-    one query over all would sort everything that waits.
+    Asked campaign by campaign: each is a short walk along an index, while one query over all would sort everything
+    that waits.
     """
     campaigns = connection.execute(select(CAMPAIGNS.c.id, CAMPAIGNS.c.kind).where(CAMPAIGNS.c.state == "on")).all()
-    found: list[int] = []
+    found: list[Place] = []
     for lane in LANES:
-        lined_up: list[tuple[int, int]] = []
+        lined_up: list[Place] = []
         for campaign in (row.id for row in campaigns if row.kind in lane):
-            lined_up += _ready_of(connection, campaign, now, limit - len(found), without_apps)
-        found += [number for _, number in sorted(lined_up)[: limit - len(found)]]
+            lined_up += next_of(connection, campaign, now, limit - len(found), without_apps)
+        found += sorted(lined_up)[: limit - len(found)]
         if len(found) >= limit:
             break
     return found
 
 
-def _ready_of(
-    connection: Connection, campaign: int, now: datetime, limit: int, without_apps: Collection[str]
-) -> list[tuple[int, int]]:
-    query, given = _ready_query(), {"campaign": campaign, "now": now, "most": limit}
-    if without_apps:
-        query = query.join(DEVICES, DEVICES.c.id == DELIVERIES.c.device_id).where(DEVICES.c.app.not_in(without_apps))
-    found: list[tuple[int, int]] = _raw(connection, query, given)
-    return found
-
-
-@lru_cache(maxsize=1)
-def _ready_query() -> Any:
-    d = DELIVERIES.c
-    due = (d.campaign_id == bindparam("campaign"), d.not_before_at <= bindparam("now", type_=UtcTime))
-    found = select(d.not_before_at, d.id).where(d.state == "ready", *due).order_by(d.not_before_at, d.id)
-    return found.limit(bindparam("most")).with_for_update(skip_locked=True, of=DELIVERIES)
-
-
 def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due]:
-    """The deliveries in the order of `ids`, their readers' rows locked until the caller commits."""
+    """The ready ones of these deliveries in the order of `ids`, their readers' rows locked until the caller commits."""
     if not ids:
         return []
     query = _queries(connection.dialect.name)
@@ -145,7 +128,7 @@ def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due
         )
         for row in rows
     }
-    return [due[one] for one in ids]
+    return [due[one] for one in ids if one in due]
 
 
 def _add_broadcasts(
@@ -279,7 +262,7 @@ class _Queries:
             _P.reader_id.label("device_reader_id"),
         )
         joined = DELIVERIES.join(READERS, _R.id == _D.reader_id).join(DEVICES, _P.id == _D.device_id)
-        return select(*columns).select_from(joined).where(self._in(_D.id))
+        return select(*columns).select_from(joined).where(self._in(_D.id), _D.state == "ready")
 
     def _what(self) -> Any:
         columns = (
