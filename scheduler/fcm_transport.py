@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pycurl
 
 STREAMS = 100  # of one connection; FCM allows no more
@@ -30,8 +31,7 @@ _REWOUND = "necessary data rewind was not possible"  # the only trouble: no sock
 REFUSED = "refused before it was looked at"
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """How one POST ended: an answer, or `lost` or `unsent` and why."""
 
     tag: Any
