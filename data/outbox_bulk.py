@@ -31,8 +31,6 @@ _CHANGED = """state = {state}, reason = {reason}, message_name = {name}, lease_u
     not_before_at = coalesce({retry_us}, {d}not_before_at),
     sent_at = case when {state} = 'ready' then null else {d}sent_at end"""
 _TOLD_STATES = ", ".join(f"'{state}'" for state in TOLD_STATES)
-# PostgreSQL joins the rows in one statement; SQLite, which would read the whole table for that, takes them one by one
-# in C.
 _GIVEN = """(select (value->>0)::bigint id, (value->>1)::int attempt, value->>2 state, value->>3 reason,
     value->>4 as name, (value->>5)::bigint retry_us from jsonb_array_elements(cast(:given as jsonb)) value) given"""
 _GIVEN_NAMES = ("attempt", "state", "reason", "name", "retry_us")
@@ -44,13 +42,17 @@ _SETTLE_JOINED = f"""with old as (select d.id, d.state as before, given.attempt,
     for update of d),
     changed as (update delivery as d set {_CHANGED.format(**_OLD)}, is_told = old.state in ({_TOLD_STATES})
     from old where d.id = old.id) {_NOTED} select id, cast(:now as bigint), before, state, reason from old"""  # noqa: S608  nothing but the constants above
-# The places of `_given`: id, attempt, state, reason, name, retry_us; of a note, then, now.
-_PLACES = {"attempt": "?2", "state": "?3", "reason": "?4", "name": "?5", "retry_us": "?6"}
-_NOTE_EACH = f"""{_NOTED} select id, ?7, state, ?3, ?4 from delivery where id = ?1 and {_MAY.format(d="", **_PLACES)}"""  # noqa: S608
-# SQLite rewrites the key of the story ledger whenever a statement names `is_told`, changed or not: few need it.
-_SET_EACH = f"update delivery set {_CHANGED.format(d='', **_PLACES)}"  # noqa: S608
-_WHICH_EACH = f"where id = ?1 and {_MAY.format(d='', **_PLACES)}"
-_SETTLE_EACH = {True: f"{_SET_EACH} {_WHICH_EACH}", False: f"{_SET_EACH}, is_told = 0 {_WHICH_EACH}"}
+# SQLite has them in a table of the connection's own: its CHECKs build their lists of states once a statement, not once
+# a row, which costs more than the row. Without an index, so that deliveries are looked up by those given, not the other
+# way round. And it writes the key of the story ledger anew whenever a statement names `is_told`: few rows need that.
+_GIVEN_HERE = "given (id int, attempt int, state text, reason text, name text, retry_us int)"
+_NOTE_GIVEN = f"""{_NOTED} select given.id, ?, d.state, given.state, given.reason from temp.given
+    cross join delivery d on d.id = given.id where {_MAY.format(**_JOINED)} order by given.rowid"""  # noqa: S608
+_SETTLE_GIVEN = {
+    told: f"""update delivery as d set {_CHANGED.format(**_JOINED)}{also} from temp.given where d.id = given.id
+    and {_MAY.format(**_JOINED)} and (given.state in ({_TOLD_STATES})) = {told:d}"""  # noqa: S608  constants
+    for told, also in ((True, ""), (False, ", is_told = 0"))
+}
 _PRUNE = """update device set state = :state where fid in {fids} and state = 'active'"""
 _FIDS = {
     "sqlite": "(select value from json_each(:fids))",
@@ -126,25 +128,26 @@ def left_behind(connection: Connection, now: datetime) -> list[int]:
         return []
     lock = "order by id for update" if connection.dialect.name == "postgresql" else ""
     lost = f"select id from delivery where id {_THESE[connection.dialect.name]} and lease_until <= :now {lock}"  # noqa: S608
-    given = {"ids": numbers(connection, ids), "now": micros(now)}
+    given = {"ids": _numbers(connection, ids), "now": micros(now)}
     return [int(one) for one in connection.execute(text(lost), given).scalars()]
 
 
 def settle(connection: Connection, results: Sequence[tuple[Due, Outcome]], now: datetime) -> int:
     """sending (or unknown) -> how each ended. Returns how many rows changed."""
     rows = [_given(due, outcome) for due, outcome in results]
-    each = _settle_each if connection.dialect.name == "sqlite" else _settle_joined
+    each = _settle_given if connection.dialect.name == "sqlite" else _settle_joined
     changed = each(connection, rows, micros(now))
     enter(connection, [due.id for due, outcome in results if outcome.state == "ready"])
     return changed
 
 
-def _settle_each(connection: Connection, rows: Sequence[tuple[Any, ...]], now_us: int) -> int:
-    connection.exec_driver_sql(_NOTE_EACH, [(*row, now_us) for row in rows])
-    changed = 0
-    for is_told, statement in _SETTLE_EACH.items():
-        some = [row for row in rows if (row[2] in TOLD_STATES) == is_told]
-        changed += int(connection.exec_driver_sql(statement, some).rowcount) if some else 0
+def _settle_given(connection: Connection, rows: Sequence[tuple[Any, ...]], now_us: int) -> int:
+    run = connection.exec_driver_sql
+    run(f"create temporary table if not exists {_GIVEN_HERE}")
+    run("insert into temp.given values (?, ?, ?, ?, ?, ?)", list(rows))
+    run(_NOTE_GIVEN, (now_us,))
+    changed = sum(int(run(_SETTLE_GIVEN[told]).rowcount) for told in {row[2] in TOLD_STATES for row in rows})
+    run("delete from temp.given")
     return changed
 
 
@@ -169,13 +172,17 @@ def prune(connection: Connection, results: Sequence[tuple[Due, Outcome]]) -> Non
 def _changed(connection: Connection, change: str, ids: Sequence[int], noted: dict[str, Any], **values: Any) -> int:
     """Change these deliveries and note it: one statement on PostgreSQL, where each is a way there and back."""
     name = connection.dialect.name
-    change, given = change.format(these=_THESE[name]), {"ids": numbers(connection, ids), **noted, **values}
+    change, given = change.format(these=_THESE[name]), {"ids": _numbers(connection, ids), **noted, **values}
     if name == "postgresql":
         both = f"with moved as ({change} returning id) {_NOTE} moved"
         return int(connection.execute(text(both), given).rowcount)
     which = f"delivery where id {_THESE[name]} and state = :before"
     connection.execute(text(f"{_NOTE} {which}"), given)
     return int(connection.execute(text(change), given).rowcount)
+
+
+def _numbers(connection: Connection, ids: Sequence[int]) -> str:
+    return numbers(ids, is_postgres=connection.dialect.name == "postgresql")
 
 
 def _json(value: Any) -> str:

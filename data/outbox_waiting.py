@@ -38,7 +38,7 @@ def enter(connection: Connection, ids: Sequence[int]) -> None:
     """Deliveries that are ready once more."""
     if ids:
         which = f"id {_THEIRS[connection.dialect.name]} and state = 'ready'"
-        connection.execute(text(_ENTER.format(which=which)), {"ids": numbers(connection, ids)})
+        connection.execute(text(_ENTER.format(which=which)), {"ids": _numbers(connection, ids)})
 
 
 def leave(connection: Connection, places: Sequence[Place]) -> None:
@@ -48,7 +48,8 @@ def leave(connection: Connection, places: Sequence[Place]) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(_LEAVE_EACH, list(places))
     else:
-        connection.exec_driver_sql(_LEAVE_ALL, tuple(list(column) for column in zip(*places, strict=True)))
+        columns = zip(*places, strict=True)
+        connection.exec_driver_sql(_LEAVE_ALL, tuple(numbers(column, is_postgres=True) for column in columns))
 
 
 def next_of(
@@ -84,19 +85,24 @@ def let_go(connection: Connection, ids: Sequence[int]) -> None:
     """Held deliveries become ready."""
     change = f"update waiting set is_held = :no where is_held and delivery_id {_THEIRS[connection.dialect.name]}"  # noqa: S608
     if ids:
-        connection.execute(text(change), {"ids": numbers(connection, ids), "no": False})
+        connection.execute(text(change), {"ids": _numbers(connection, ids), "no": False})
 
 
 def remove(connection: Connection, ids: Sequence[int]) -> None:
     """Deliveries leave, wherever they stand."""
     if ids:
         change = f"delete from waiting where delivery_id {_THEIRS[connection.dialect.name]}"  # noqa: S608
-        connection.execute(text(change), {"ids": numbers(connection, ids)})
+        connection.execute(text(change), {"ids": _numbers(connection, ids)})
 
 
-def numbers(connection: Connection, ids: Sequence[int]) -> Any:
-    """Numbers as the value of one parameter."""
-    return list(ids) if connection.dialect.name == "postgresql" else msgspec.json.encode(list(ids)).decode()
+def numbers(ids: Collection[int], *, is_postgres: bool) -> str:
+    """Numbers as one value: an array's text on PostgreSQL, where `cast(:ids as bigint[])` reads it, JSON on SQLite."""
+    text_ = msgspec.json.encode(list(ids)).decode()
+    return f"{{{text_[1:-1]}}}" if is_postgres else text_
+
+
+def _numbers(connection: Connection, ids: Collection[int]) -> str:
+    return numbers(ids, is_postgres=connection.dialect.name == "postgresql")
 
 
 def is_due(connection: Connection, now: datetime) -> bool:
