@@ -107,7 +107,7 @@ def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due
     query = _queries(connection.dialect.name)
     given = {"ids": query.given(ids)}
     if query.is_postgres:  # on SQLite the whole database has one writer: us
-        connection.execute(query.lock, given).all()
+        connection.execute(query.lock, given).scalar_one()
     rows = [_Who._make(one) for one in _raw(connection, query.who, given)]
     articles = _articles(connection, query, {row.article_id for row in rows})
     campaigns = _campaigns(connection, query, {row.campaign_id for row in rows})
@@ -171,15 +171,17 @@ def _due(
     told_us, alerts_us, groups = _alerts(row, article, alerts) if alerts else (0, (), ())
     if why.message:  # of the desk's own: an alert says what the desk wrote
         article = (article[0], why.message["title"], why.message.get("body", ""), *article[3:])
+    # fmt: off
     fields: tuple[Any, ...] = (
-        *(row.id, row.key, row.campaign_id, why.key, why.kind, why.policy, row.slot, row.attempt),
-        *(_instant(row.expires_us), row.article_id, *article),
-        *(row.reader_id, row.zone, bool(row.push), row.quiet_from, row.quiet_until, row.daily_cap),
-        *(_names(row.muted_topics), _names(row.muted_sources), _names(row.muted_stories)),
-        *(row.fid, row.token, row.platform, bool(row.is_test), row.device_state, row.device_reader_id),
-        *(has_read, told_us, why.mode, row.app, alerts_us, groups, row.reader_key, row.since_us),
-        *(why.level, why.collapse_key, *tally),
+        row.id, row.key, row.campaign_id, why.key, why.kind, why.policy, row.slot, row.attempt,
+        _instant(row.expires_us), row.article_id, *article,
+        row.reader_id, row.zone, row.push == 1, row.quiet_from, row.quiet_until, row.daily_cap,
+        _names(row.muted_topics), _names(row.muted_sources), _names(row.muted_stories),
+        row.fid, row.token, row.platform, row.is_test == 1, row.device_state, row.device_reader_id,
+        has_read, told_us, why.mode, row.app, alerts_us, groups, row.reader_key, row.since_us,
+        why.level, why.collapse_key, *tally,
     )
+    # fmt: on
     return Due(*fields)
 
 
@@ -277,7 +279,8 @@ class _Queries:
 
     def _lock(self) -> Any:
         readers = select(_D.reader_id).where(self._in(_D.id))
-        return select(_R.id).where(_R.id.in_(readers)).order_by(_R.id).with_for_update()
+        locked = select(_R.id).where(_R.id.in_(readers)).order_by(_R.id).with_for_update()
+        return select(func.count()).select_from(locked.subquery())
 
     def _who(self) -> Any:
         columns = (
