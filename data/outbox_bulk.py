@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, text
+from sqlalchemy import Connection, delete, insert, select, text
 
 from data.alerts import TOLD_STATES, Due, NewDelivery, Outcome
 from data.clock import micros
@@ -122,8 +122,10 @@ def take(connection: Connection, ids: Sequence[int], now: datetime, *, lease_s: 
 
 def left_behind(connection: Connection, now: datetime) -> list[int]:
     """The deliveries whose lease is over and that are `sending` still, locked by id. Their claims are forgotten."""
-    over = delete(CLAIMED).where(CLAIMED.c.lease_until <= now).returning(CLAIMED.c.delivery_ids)
-    ids = sorted({one for claim in connection.execute(over).scalars() for one in claim})
+    over = select(CLAIMED.c.id).where(CLAIMED.c.lease_until <= now).order_by(CLAIMED.c.id)
+    mine = CLAIMED.c.id.in_(over.with_for_update(skip_locked=True))  # what another takes care of is left to it
+    claims = connection.execute(delete(CLAIMED).where(mine).returning(CLAIMED.c.delivery_ids)).scalars()
+    ids = sorted({one for claim in claims for one in claim})
     if not ids:
         return []
     lock = "order by id for update" if connection.dialect.name == "postgresql" else ""
