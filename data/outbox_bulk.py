@@ -37,9 +37,11 @@ _GIVEN_NAMES = ("attempt", "state", "reason", "name", "retry_us")
 _JOINED, _OLD = ({"d": "d."} | {name: f"{side}.{name}" for name in _GIVEN_NAMES} for side in ("given", "old"))
 # One statement locks, moves and notes: what another changes while this waits for its row, it sees as it has become.
 # By id, as everybody locks: nobody waits in a circle.
+# Fenced in as in `ledger`: by statistics of before the sending PostgreSQL looks for its rows among all.
 _SETTLE_JOINED = f"""with old as (select d.id, d.state as before, given.attempt, given.state, given.reason, given.name,
-    given.retry_us from {_GIVEN} join delivery d on d.id = given.id where {_MAY.format(**_JOINED)} order by d.id
-    for update of d),
+    given.retry_us from (select * from {_GIVEN} order by id) given cross join lateral
+    (select id, state, attempt from delivery where id = given.id offset 0 for update) d
+    where {_MAY.format(**_JOINED)}),
     changed as (update delivery as d set {_CHANGED.format(**_OLD)}, is_told = old.state in ({_TOLD_STATES})
     from old where d.id = old.id) {_NOTED} select id, cast(:now as bigint), before, state, reason from old"""  # noqa: S608  nothing but the constants above
 # SQLite has them in a table of the connection's own: its CHECKs build their lists of states once a statement, not once
