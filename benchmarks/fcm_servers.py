@@ -113,9 +113,19 @@ def _children(pid: int) -> tuple[int, ...]:
     return tuple(int(one) for one in found) or (pid,)
 
 
-def _cpu_s(pid: int) -> float:
+def _cpu_s(pid: int, *, with_ended: bool = False) -> float:
+    """CPU seconds of a process, on request with those of its children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(int(one) for one in fields[11 : 15 if with_ended else 13]) / os.sysconf("SC_CLK_TCK")
+
+
+def tree_cpu_s(pid: int) -> float:
+    """CPU seconds of a process and of all its children, like a PostgreSQL server and its backends."""
+    total = _cpu_s(pid, with_ended=True)
+    for child in _children(pid):
+        with contextlib.suppress(OSError):  # it has ended meanwhile: counted above the next time
+            total += _cpu_s(child) if child != pid else 0.0
+    return total
 
 
 def _free_port() -> int:

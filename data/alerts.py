@@ -185,8 +185,7 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     newest_us: int = 0  # when the newest of those went out
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """How one send ended. `unknown`: the message may have arrived; `ready`: it did not leave, and may later."""
 
     state: Settled

@@ -5,10 +5,9 @@ reader, so for-you leaves its story out, and related the article, as they do wit
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -35,13 +34,12 @@ _TOLD = """select d.reader_id, min(coalesce(d.sent_at, d.not_before_at)) handed_
     and coalesce(d.sent_at, d.not_before_at) < :until
     and (coalesce(d.sent_at, d.not_before_at) > :since or coalesce(a.story_id, -a.id) in {stories})
     group by d.reader_id, d.campaign_id, d.slot, coalesce(a.story_id, -a.id), d.update_no, c.kind"""
-# One row of `given` for each reader, or delivery, that is asked for: its place; the reader; the alert that does not
-# count, being the one that is judged; begin and end of the local day; begin and end of the local week.
+# One row of `given` for each reader, or delivery, that is asked for: an `Asked`.
 _GIVEN = {
-    "sqlite": """(select value->>0 place, value->>1 reader, value->>2 campaign, value->>3 slot, value->>4 day,
-    value->>5 week from json_each(:given)) given""",
-    "postgresql": """(select (value->>0)::bigint place, (value->>1)::bigint reader, (value->>2)::bigint campaign,
-    value->>3 slot, (value->>4)::bigint as day, (value->>5)::bigint week
+    "sqlite": """(select value->>0 place, value->>1 reader, value->>2 day, value->>3 week, value->>4 campaign,
+    value->>5 slot from json_each(:given)) given""",
+    "postgresql": """(select (value->>0)::bigint place, (value->>1)::bigint reader, (value->>2)::bigint as day,
+    (value->>3)::bigint week, (value->>4)::bigint campaign, value->>5 slot
     from jsonb_array_elements(cast(:given as jsonb)) value) given""",
 }
 # PostgreSQL goes by its statistics, which know nothing of a table that a plan has just filled. Fenced in, it can only
@@ -70,8 +68,7 @@ _TALLY = """with alerts as materialized ({alerts}),
     from alerts join opened on opened.place = alerts.place group by alerts.place"""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """One question to the tally: a reader, and where their local day and week begin. `campaign`, `slot`: the alert
     that is judged, which does not count against itself."""
 
@@ -144,9 +141,8 @@ def tally(
     if not asked:
         return {}
     name = "tally_sent" if handed_over else "tally"
-    rows = [(one.place, one.reader_id, one.campaign_id, one.slot, one.day_us, one.week_us) for one in asked]
     first = min(micros(now - timedelta(days=UNOPENED_DAYS)), min(one.week_us for one in asked) - 1)
-    values = {"given": _json(rows), "since": first, "now": micros(now)}
+    values = {"given": _json(asked), "since": first, "now": micros(now)}
     values["until"] = FOREVER_US if until is None else micros(until)
     found = connection.execute(_query(connection.dialect.name, name), values)
     return {int(row[0]): (int(row[1]), int(row[2]), int(row[3]), int(row[4])) for row in found}

@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, and_, cast, func, insert, literal, null, or_, select, update
+from sqlalchemy import BigInteger, and_, cast, func, insert, literal, null, or_, select, update
 
-from data import ledger
-from data.alerts import WAITING_STATES, CampaignRow, Due, NewDelivery, Outcome, PlanRow, Told
+from data import ledger, outbox_waiting
+from data.alerts import CampaignRow, Due, NewDelivery, Outcome, PlanRow, Told
 from data.clock import instant, micros
 from data.columns import UtcTime
 from data.errors import NotFound
 from data.leases import require_fence
-from data.models import Article, Campaign, Delivery, DeliveryEvent, Plan, Story
-from data.outbox_bulk import move, prune, put, settle, take
+from data.models import Article, Campaign, Delivery, DeliveryEvent, Plan, Story, Waiting
+from data.outbox_bulk import left_behind, move, prune, put, settle, take
 from data.outbox_due import facts, ready
 from data.store import Store
 from data.store.database import chunks, table
 
 DELIVERIES, EVENTS, PLANS = table(Delivery), table(DeliveryEvent), table(Plan)
-CAMPAIGNS, STORIES, ARTICLES = table(Campaign), table(Story), table(Article)
+CAMPAIGNS, STORIES, ARTICLES, WAITING = table(Campaign), table(Story), table(Article), table(Waiting)
 DAY = timedelta(hours=24)
 QUARTER_US = 900_000_000
 MANY = 1_000  # deliveries of one plan after which PostgreSQL is told to look at the table again
@@ -104,6 +104,7 @@ class Outbox:
             noted = select(DELIVERIES.c.id, literal(now, UtcTime), null(), DELIVERIES.c.state, literal("planned"))
             columns = ["delivery_id", "at", "before", "after", "reason"]
             connection.execute(insert(EVENTS).from_select(columns, noted.where(*fresh)))
+            outbox_waiting.enter_new(connection, plan_id, last)
             return int(connection.execute(select(func.count()).select_from(DELIVERIES).where(*fresh)).scalar_one())
 
     def finish_plan(
@@ -120,7 +121,7 @@ class Outbox:
             change = update(PLANS).where(PLANS.c.id == plan_id)
             connection.execute(change.values(funnel=funnel, examples=list(examples)))
             if self.store.is_postgres and funnel.get("SEND", 0) >= MANY:
-                connection.exec_driver_sql("analyze delivery")  # else claims go by what it was before the plan
+                connection.exec_driver_sql("analyze delivery, waiting")  # else claims go by what it was before the plan
 
     def plan(self, plan_id: int) -> PlanRow:
         """One plan; NotFound if there is none of that number."""
@@ -164,44 +165,58 @@ class Outbox:
 
     def is_due(self, now: datetime) -> bool:
         """Whether anything waits to be released, sent or given up; asks without locking anybody out."""
-        waiting = DELIVERIES.c.state.in_(WAITING_STATES)
-        due = or_(DELIVERIES.c.not_before_at <= now, DELIVERIES.c.expires_at <= now)
         with self.store.reading() as connection:
-            return connection.execute(select(DELIVERIES.c.id).where(waiting, due).limit(1)).first() is not None
+            return outbox_waiting.is_due(connection, now)
 
     # --- time passes, people decide ---
 
     def release(self, now: datetime) -> int:  # held -> ready
         """Let go what was held long enough, unless a person has still to approve its plan."""
         may_go = or_(DELIVERIES.c.plan_id.is_(None), DELIVERIES.c.plan_id.not_in(_unapproved()))
-        return self._move_waiting(("held",), "ready", may_go & (DELIVERIES.c.not_before_at <= now), now, "hold is over")
+        with self.store.transaction() as connection:
+            due = (WAITING.c.is_held, WAITING.c.not_before_at <= now)
+            held, _ = outbox_waiting.held_and_ready(connection, *due, may_go)
+            outbox_waiting.let_go(connection, held)
+            return move(connection, held, "held", "ready", now, "hold is over")
 
     def expire(self, now: datetime) -> int:  # held, ready -> expired
         """Give up what is too old to be news."""
-        return self._move_waiting(WAITING_STATES, "expired", DELIVERIES.c.expires_at <= now, now, "freshness ended")
+        return self._end_waiting("expired", WAITING.c.expires_at <= now, now, "freshness ended")
 
     def cancel(
         self, *, now: datetime, reason: str, plan_id: int | None = None, campaign_id: int | None = None
     ) -> int:  # held, ready -> cancelled
         """Stop what has not been sent of a plan, or of a whole campaign. Returns how many were stopped."""
-        which = DELIVERIES.c.plan_id == plan_id if plan_id is not None else DELIVERIES.c.campaign_id == campaign_id
-        return self._move_waiting(WAITING_STATES, "cancelled", which, now, reason)
+        which = DELIVERIES.c.plan_id == plan_id if plan_id is not None else WAITING.c.campaign_id == campaign_id
+        return self._end_waiting("cancelled", which, now, reason)
 
     def recover(self, now: datetime) -> int:  # sending -> unknown
         """Close what a sender left behind: its message may have arrived, so it is never sent again.
 
         A campaign that sends at least once has it sent again: the same tag makes it replace the first.
         """
-        lost = DELIVERIES.c.lease_until <= now
-        again = lost & DELIVERIES.c.campaign_id.in_(select(CAMPAIGNS.c.id).where(CAMPAIGNS.c.mode == "at_least_once"))
+        again = select(CAMPAIGNS.c.id).where(CAMPAIGNS.c.mode == "at_least_once")
         with self.store.transaction() as connection:
-            _lock(connection, DELIVERIES.c.state == "sending", lost)
-            _move(connection, "sending", "ready", again, now, "the sender vanished", lease_until=None, sent_at=None)
-            return len(_move(connection, "sending", "unknown", lost, now, "the sender vanished", lease_until=None))
+            lost = left_behind(connection, now)
+            repeated = {
+                row.id
+                for one in chunks(lost)
+                for row in connection.execute(
+                    select(DELIVERIES.c.id).where(DELIVERIES.c.id.in_(one), DELIVERIES.c.campaign_id.in_(again))
+                )
+            }
+            move(connection, sorted(repeated), "sending", "ready", now, "the sender vanished")
+            outbox_waiting.enter(connection, sorted(repeated))
+            rest = [one for one in lost if one not in repeated]
+            return move(connection, rest, "sending", "unknown", now, "the sender vanished")
 
-    def _move_waiting(self, before: Sequence[str], after: str, which: Any, now: datetime, reason: str) -> int:
+    def _end_waiting(self, after: str, which: Any, now: datetime, reason: str) -> int:
         with self.store.transaction() as connection:
-            return sum(len(_move(connection, one, after, which, now, reason)) for one in before)
+            held, ready_ = outbox_waiting.held_and_ready(connection, which)
+            outbox_waiting.remove(connection, held + ready_)
+            return sum(
+                move(connection, ids, before, after, now, reason) for before, ids in (("held", held), ("ready", ready_))
+            )
 
     # --- sending ---
 
@@ -222,8 +237,10 @@ class Outbox:
         """
         with self.store.transaction() as connection:
             require_fence(connection, fence)
-            due = facts(connection, ready(connection, now, limit, without_apps), now)
+            places = ready(connection, now, limit, without_apps)
+            due = facts(connection, [place[1] for place in places], now)
             verdicts = _judged(due, now, recheck)
+            outbox_waiting.leave(connection, [one for one in places if verdicts.get(one[1]) != "postponed"])
             ends = sorted({str(one) for one in verdicts.values() if one is not None} - {"postponed"})
             for end in ends:
                 ids = [one.id for one in due if verdicts[one.id] == end]
@@ -275,27 +292,6 @@ class Outbox:
             query = query.where(DELIVERIES.c.plan_id == plan_id)
         with self.store.reading() as connection:
             return {state: int(number) for state, number in connection.execute(query)}
-
-
-def _move(
-    connection: Connection, before: str, after: str, which: Any, now: datetime, reason: str, **values: Any
-) -> list[int]:
-    """One transition of every row in `before` that `which` names, each noted. Returns their numbers."""
-    _lock(connection, DELIVERIES.c.state == before, which)
-    change = update(DELIVERIES).where(DELIVERIES.c.state == before, which)
-    made = change.values(state=after, reason=reason, **values).returning(DELIVERIES.c.id)
-    ids = [int(one) for one in connection.execute(made).scalars()]
-    if ids:
-        noted = [{"delivery_id": one, "at": now, "before": before, "after": after, "reason": reason} for one in ids]
-        connection.execute(insert(EVENTS), noted)
-    return ids
-
-
-def _lock(connection: Connection, *which: Any) -> None:
-    """Lock these rows by id, the order in which `settle` does too: whoever meets another waits, never in a circle."""
-    if connection.dialect.name == "postgresql":  # on SQLite the whole database has one writer: us
-        locked = select(DELIVERIES.c.id).where(*which).order_by(DELIVERIES.c.id).with_for_update().cte("locked")
-        connection.execute(select(func.count()).select_from(locked)).scalar_one()
 
 
 def _unapproved() -> Any:

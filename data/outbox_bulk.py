@@ -5,48 +5,56 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, delete, insert, select, text
 
-from data.alerts import Due, NewDelivery, Outcome
+from data.alerts import TOLD_STATES, Due, NewDelivery, Outcome
 from data.clock import micros
+from data.models import Claimed
+from data.outbox_waiting import enter, numbers
+from data.store.database import table
 
-_IDS = {
-    "sqlite": "(select value from json_each(:ids))",
-    "postgresql": "(select value::bigint from jsonb_array_elements_text(cast(:ids as jsonb)) value)",
-}
-_NOTE = """insert into delivery_event (delivery_id, at, before, after, reason)
-    select id, cast(:now as bigint), cast(:before as varchar), cast(:after as varchar), cast(:reason as varchar)
-    from delivery where id in {ids} and state = cast(:before as varchar)"""
-_MOVE = "update delivery set state = :after, reason = :reason where id in {ids} and state = :before"
+CLAIMED = table(Claimed)
+
+_THESE = {"sqlite": "in (select value from json_each(:ids))", "postgresql": "= any(cast(:ids as bigint[]))"}
+_NOTED = "insert into delivery_event (delivery_id, at, before, after, reason)"
+_NOTE = f"""{_NOTED} select id, cast(:now as bigint), cast(:before as varchar), cast(:after as varchar),
+    cast(:reason as varchar) from"""
+_MOVE = """update delivery set state = cast(:after as varchar), reason = cast(:reason as varchar), is_told = :told,
+    lease_until = null, sent_at = case when cast(:after as varchar) = 'ready' then null else sent_at end
+    where id {these} and state = cast(:before as varchar)"""
 _TAKE = """update delivery set state = 'sending', reason = '', lease_until = :lease, sent_at = :now,
-    attempt = attempt + 1, fence = :fence where id in {ids} and state = 'ready'"""
+    attempt = attempt + 1, fence = :fence where id {these} and state = 'ready'"""
 # A late answer replaces `unknown`, but what was given up as unknown is never made ready again.
 _MAY = """{d}attempt = {attempt} and ({d}state = 'sending' or ({d}state = 'unknown'
     and {state} not in ('unknown', 'ready')))"""
 _CHANGED = """state = {state}, reason = {reason}, message_name = {name}, lease_until = null,
     not_before_at = coalesce({retry_us}, {d}not_before_at),
     sent_at = case when {state} = 'ready' then null else {d}sent_at end"""
-# PostgreSQL joins the rows in one statement; SQLite, which would read the whole table for that, takes them one by one
-# in C.
+_TOLD_STATES = ", ".join(f"'{state}'" for state in TOLD_STATES)
 _GIVEN = """(select (value->>0)::bigint id, (value->>1)::int attempt, value->>2 state, value->>3 reason,
     value->>4 as name, (value->>5)::bigint retry_us from jsonb_array_elements(cast(:given as jsonb)) value) given"""
 _GIVEN_NAMES = ("attempt", "state", "reason", "name", "retry_us")
 _JOINED, _OLD = ({"d": "d."} | {name: f"{side}.{name}" for name in _GIVEN_NAMES} for side in ("given", "old"))
 # One statement locks, moves and notes: what another changes while this waits for its row, it sees as it has become.
 # By id, as everybody locks: nobody waits in a circle.
+# Fenced in as in `ledger`: by statistics of before the sending PostgreSQL looks for its rows among all.
 _SETTLE_JOINED = f"""with old as (select d.id, d.state as before, given.attempt, given.state, given.reason, given.name,
-    given.retry_us from {_GIVEN} join delivery d on d.id = given.id where {_MAY.format(**_JOINED)} order by d.id
-    for update of d),
-    changed as (update delivery as d set {_CHANGED.format(**_OLD)} from old where d.id = old.id)
-    insert into delivery_event (delivery_id, at, before, after, reason)
-    select id, cast(:now as bigint), before, state, reason from old"""  # noqa: S608  nothing but the constants above
-# The places of `_given`: id, attempt, state, reason, name, retry_us; of a note, then, now.
-_PLACES = {"attempt": "?2", "state": "?3", "reason": "?4", "name": "?5", "retry_us": "?6"}
-_NOTE_EACH = f"""insert into delivery_event (delivery_id, at, before, after, reason)
-    select id, ?7, state, ?3, ?4 from delivery where id = ?1 and {_MAY.format(d="", **_PLACES)}"""  # noqa: S608
-_SETTLE_EACH = (
-    f"update delivery set {_CHANGED.format(d='', **_PLACES)} where id = ?1 and {_MAY.format(d='', **_PLACES)}"  # noqa: S608
-)
+    given.retry_us from (select * from {_GIVEN} order by id) given cross join lateral
+    (select id, state, attempt from delivery where id = given.id offset 0 for update) d
+    where {_MAY.format(**_JOINED)}),
+    changed as (update delivery as d set {_CHANGED.format(**_OLD)}, is_told = old.state in ({_TOLD_STATES})
+    from old where d.id = old.id) {_NOTED} select id, cast(:now as bigint), before, state, reason from old"""  # noqa: S608  nothing but the constants above
+# SQLite has them in a table of the connection's own: its CHECKs build their lists of states once a statement, not once
+# a row, which costs more than the row. Without an index, so that deliveries are looked up by those given, not the other
+# way round. And it writes the key of the story ledger anew whenever a statement names `is_told`: few rows need that.
+_GIVEN_HERE = "given (id int, attempt int, state text, reason text, name text, retry_us int)"
+_NOTE_GIVEN = f"""{_NOTED} select given.id, ?, d.state, given.state, given.reason from temp.given
+    cross join delivery d on d.id = given.id where {_MAY.format(**_JOINED)} order by given.rowid"""  # noqa: S608
+_SETTLE_GIVEN = {
+    told: f"""update delivery as d set {_CHANGED.format(**_JOINED)}{also} from temp.given where d.id = given.id
+    and {_MAY.format(**_JOINED)} and (given.state in ({_TOLD_STATES})) = {told:d}"""  # noqa: S608  constants
+    for told, also in ((True, ""), (False, ", is_told = 0"))
+}
 _PRUNE = """update device set state = :state where fid in {fids} and state = 'active'"""
 _FIDS = {
     "sqlite": "(select value from json_each(:fids))",
@@ -56,7 +64,7 @@ _FIDS = {
 
 # In the order of `_row`.
 _COLUMNS = """key, reader_id, device_id, article_id, story_id, update_no, told_no, slot, not_before_at, expires_at,
-    score, parts, reason, attempt, campaign_id, plan_id, state, planned_at, fence"""
+    score, parts, reason, attempt, campaign_id, plan_id, state, planned_at, fence, is_told"""
 _PUT = f"insert into delivery ({_COLUMNS}) values ({', '.join('?' * (_COLUMNS.count(',') + 1))}) on conflict do nothing"  # noqa: S608
 _COPY_TO = "create temporary table new_delivery (like delivery) on commit drop"
 _COPY = f"copy new_delivery ({_COLUMNS}) from stdin"
@@ -73,7 +81,7 @@ def put(
     fence: int,
 ) -> None:
     """Insert those that no unique key knows: prepared tuples on SQLite, COPY on PostgreSQL."""
-    same = ("", 0, campaign_id, plan_id, state, micros(now), fence)
+    same = ("", 0, campaign_id, plan_id, state, micros(now), fence, True)
     rows = (_row(one) + same for one in deliveries)
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(_PUT, list(rows))
@@ -97,28 +105,57 @@ def _row(one: NewDelivery) -> tuple[Any, ...]:
     )
 
 
-def move(connection: Connection, ids: Sequence[int], before: str, after: str, now: datetime, reason: str) -> None:
-    """One transition of these deliveries, each noted."""
-    if ids:
-        _note(connection, ids, before, after, now, reason)
-        _run(connection, _MOVE, ids=_json(ids), before=before, after=after, reason=reason)
+def move(connection: Connection, ids: Sequence[int], before: str, after: str, now: datetime, reason: str) -> int:
+    """One transition of these deliveries, each noted. Returns how many there were."""
+    if not ids:
+        return 0
+    noted = {"now": micros(now), "before": before, "after": after, "reason": reason}
+    return _changed(connection, _MOVE, ids, noted, told=after in TOLD_STATES)
 
 
 def take(connection: Connection, ids: Sequence[int], now: datetime, *, lease_s: float, fence: int) -> None:
-    """ready -> sending, with a lease."""
+    """ready -> sending, with a lease, under which they are written down together."""
     if ids:
-        _note(connection, ids, "ready", "sending", now, "")
-        lease_us = micros(now + timedelta(seconds=lease_s))
-        _run(connection, _TAKE, ids=_json(ids), lease=lease_us, now=micros(now), fence=fence)
+        noted = {"now": micros(now), "before": "ready", "after": "sending", "reason": ""}
+        lease_until = now + timedelta(seconds=lease_s)
+        _changed(connection, _TAKE, ids, noted, lease=micros(lease_until), fence=fence)
+        connection.execute(insert(CLAIMED).values(lease_until=lease_until, delivery_ids=list(ids)))
+
+
+def left_behind(connection: Connection, now: datetime) -> list[int]:
+    """The deliveries whose lease is over and that are `sending` still, locked by id. Their claims are forgotten."""
+    over = select(CLAIMED.c.id).where(CLAIMED.c.lease_until <= now).order_by(CLAIMED.c.id)
+    mine = CLAIMED.c.id.in_(over.with_for_update(skip_locked=True))  # what another takes care of is left to it
+    claims = connection.execute(delete(CLAIMED).where(mine).returning(CLAIMED.c.delivery_ids)).scalars()
+    ids = sorted({one for claim in claims for one in claim})
+    if not ids:
+        return []
+    lock = "order by id for update" if connection.dialect.name == "postgresql" else ""
+    lost = f"select id from delivery where id {_THESE[connection.dialect.name]} and lease_until <= :now {lock}"  # noqa: S608
+    given = {"ids": _numbers(connection, ids), "now": micros(now)}
+    return [int(one) for one in connection.execute(text(lost), given).scalars()]
 
 
 def settle(connection: Connection, results: Sequence[tuple[Due, Outcome]], now: datetime) -> int:
     """sending (or unknown) -> how each ended. Returns how many rows changed."""
-    now_us = micros(now)
     rows = [_given(due, outcome) for due, outcome in results]
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_NOTE_EACH, [(*row, now_us) for row in rows])
-        return int(connection.exec_driver_sql(_SETTLE_EACH, rows).rowcount)
+    each = _settle_given if connection.dialect.name == "sqlite" else _settle_joined
+    changed = each(connection, rows, micros(now))
+    enter(connection, [due.id for due, outcome in results if outcome.state == "ready"])
+    return changed
+
+
+def _settle_given(connection: Connection, rows: Sequence[tuple[Any, ...]], now_us: int) -> int:
+    run = connection.exec_driver_sql
+    run(f"create temporary table if not exists {_GIVEN_HERE}")
+    run("insert into temp.given values (?, ?, ?, ?, ?, ?)", list(rows))
+    run(_NOTE_GIVEN, (now_us,))
+    changed = sum(int(run(_SETTLE_GIVEN[told]).rowcount) for told in {row[2] in TOLD_STATES for row in rows})
+    run("delete from temp.given")
+    return changed
+
+
+def _settle_joined(connection: Connection, rows: Sequence[tuple[Any, ...]], now_us: int) -> int:
     return int(connection.execute(text(_SETTLE_JOINED), {"given": _json(rows), "now": now_us}).rowcount)
 
 
@@ -132,16 +169,24 @@ def prune(connection: Connection, results: Sequence[tuple[Due, Outcome]]) -> Non
     for state in ("gone", "quarantined"):
         fids = [due.fid for due, outcome in results if outcome.device == state]
         if fids:
-            _run(connection, _PRUNE, fids=_json(fids), state=state)
+            statement = text(_PRUNE.format(fids=_FIDS[connection.dialect.name]))
+            connection.execute(statement, {"fids": _json(fids), "state": state})
 
 
-def _note(connection: Connection, ids: Sequence[int], before: str, after: str, now: datetime, reason: str) -> None:
-    _run(connection, _NOTE, ids=_json(ids), now=micros(now), before=before, after=after, reason=reason)
-
-
-def _run(connection: Connection, statement: str, **values: Any) -> Any:
+def _changed(connection: Connection, change: str, ids: Sequence[int], noted: dict[str, Any], **values: Any) -> int:
+    """Change these deliveries and note it: one statement on PostgreSQL, where each is a way there and back."""
     name = connection.dialect.name
-    return connection.execute(text(statement.format(ids=_IDS[name], fids=_FIDS[name])), values)
+    change, given = change.format(these=_THESE[name]), {"ids": _numbers(connection, ids), **noted, **values}
+    if name == "postgresql":
+        both = f"with moved as ({change} returning id) {_NOTE} moved"
+        return int(connection.execute(text(both), given).rowcount)
+    which = f"delivery where id {_THESE[name]} and state = :before"
+    connection.execute(text(f"{_NOTE} {which}"), given)
+    return int(connection.execute(text(change), given).rowcount)
+
+
+def _numbers(connection: Connection, ids: Sequence[int]) -> str:
+    return numbers(ids, is_postgres=connection.dialect.name == "postgresql")
 
 
 def _json(value: Any) -> str:

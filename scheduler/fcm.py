@@ -4,8 +4,10 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+import msgspec
 
 from data.alerts import Due, Outcome
 from data.clock import Clock, SystemClock
@@ -165,7 +167,7 @@ class _Run:
             campaign = message.due.campaign_key
             if campaign in self.untold:
                 self.untold.discard(campaign)
-                outcome = replace(outcome, alarm=self.stopped[campaign], stops=True)  # noqa: PLW2901
+                outcome = msgspec.structs.replace(outcome, alarm=self.stopped[campaign], stops=True)  # noqa: PLW2901
             yield message, outcome
 
     def _breaker(self, campaign: str) -> Breaker:

@@ -1,6 +1,5 @@
 """What FCM's answers mean, by code. A text decides only together with its code."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -41,8 +40,7 @@ _CLIENT_ERRORS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(msgspec.Struct, frozen=True, gc=False):
     """An answer, understood."""
 
     meaning: Meaning

@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -28,11 +27,11 @@ from scheduler.template import (
 
 __all__ = ["BODY_MOST", "TITLE_MOST", "Composer", "Outgoing", "compose", "shorten"]
 TTL_MOST_S = 2_419_200  # four weeks
+TEMPLATES = 4_096  # kept at most
 _quoted = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A delivery and the body of its POST, `{"message": {...}}` as UTF-8."""
 
     due: Due
@@ -56,7 +55,8 @@ class Composer:
 
     def __init__(self, look: Look | None = None) -> None:
         self.look = look or Look()
-        self._template = lru_cache(maxsize=4_096)(lambda content: build(content, self.look))
+        self._templates: dict[tuple[Any, ...], Template] = {}
+        self._times: tuple[datetime | None, datetime | None, bytes, bytes] = (None, None, b"", b"")
         self._priority = lru_cache(maxsize=1_024)(_priority)
 
     def content(self, due: Due) -> Content:
@@ -78,18 +78,38 @@ class Composer:
 
     def compose(self, due: Due, now: datetime, *, by_token: bool = False) -> Outgoing:
         """The message of one delivery; InvalidInput if firebase-admin refuses it or no target is known."""
-        template: Template = self._template(self.content(due))
-        left_s = _left_s(due, now)
         target = _target(due, by_token=by_token)
         key = _quoted(due.key)[1:-1]
-        expires = b"%d" % int(due.expires_at.timestamp())
-        return Outgoing(due, template.fill(target, key, b"%d" % left_s, expires), target.startswith(b'"token"'))
+        left_s, expires = self._until(due.expires_at, now)
+        payload = self._template(due).fill(target, key, left_s, expires)
+        return Outgoing(due, payload, target.startswith(b'"token"'))
+
+    def _template(self, due: Due) -> Template:
+        """By all that `content` is made of: to make that, too, for every device would cost more than its message."""
+        shared = (
+            *(due.campaign_key, due.campaign_kind, _quoted(due.policy), due.platform, due.article_id, due.article_key),
+            *(due.title, due.summary, due.url, due.image_url, due.story_id, due.collapse_key),
+        )
+        found = self._templates.get(shared)
+        if found is None:
+            if len(self._templates) >= TEMPLATES:
+                self._templates.clear()
+            found = self._templates[shared] = build(self.content(due), self.look)
+        return found
+
+    def _until(self, expires_at: datetime, now: datetime) -> tuple[bytes, bytes]:
+        """Seconds left and the second it ends: the same for most messages of a claim, and so the same objects."""
+        times = self._times
+        if times[0] is not expires_at or times[1] is not now:
+            left_s = _left_s(expires_at, now)
+            times = self._times = (expires_at, now, b"%d" % left_s, b"%d" % int(expires_at.timestamp()))
+        return times[2], times[3]
 
     def whole(self, due: Due, now: datetime, *, by_token: bool = False) -> Any:
         """The same message as firebase-admin's own object, built anew: a hundred times slower."""
         content = self.content(due)
         name, value = json.loads(b"{%b}" % _target(due, by_token=by_token)).popitem()
-        left_s = _left_s(due, now)
+        left_s = _left_s(due.expires_at, now)
         expires_s = int(due.expires_at.timestamp())
         for body, image in fits(content):
             made = message(content, body, image, self.look, {name: value}, due.key, left_s, expires_s)
@@ -108,9 +128,9 @@ def _plain() -> Composer:
     return Composer()
 
 
-def _left_s(due: Due, now: datetime) -> int:
+def _left_s(expires_at: datetime, now: datetime) -> int:
     """How long the message may wait for the phone: what is left of the freshness, at most what FCM stores."""
-    return max(0, min(TTL_MOST_S, math.floor((due.expires_at - now).total_seconds())))
+    return max(0, min(TTL_MOST_S, math.floor((expires_at - now).total_seconds())))
 
 
 def _priority(policy: str, kind: str) -> str:

@@ -78,7 +78,7 @@ def make_sender(
 
 def _fcm_sender(settings: Settings, store: "Store | None") -> Sender:
     try:
-        from scheduler.fcm_transport import Transport
+        from scheduler.fcm_transport import TURN_S, Transport
     except ImportError as error:
         raise InvalidSettings(
             f"NEWSBELL_SENDER=fcm needs pycurl ({error}); install it, or set NEWSBELL_SENDER=firebase"
@@ -91,12 +91,11 @@ def _fcm_sender(settings: Settings, store: "Store | None") -> Sender:
     from scheduler.projects import projects
     from scheduler.template import read_look
 
+    limits = Limits(settings.fcm_per_minute, settings.fcm_share, settings.fcm_ramp_s)
+    turn_s = min(TURN_S, limits.slack_us / 2e6)  # a slot not used within its slack is lost
     return FcmSender(
         projects(settings),
-        Transport(connections=settings.fcm_connections, ca_file=settings.fcm_ca_file),
-        Pacer(
-            Limits(settings.fcm_per_minute, settings.fcm_share, settings.fcm_ramp_s),
-            Paces(store) if store is not None else None,
-        ),
+        Transport(connections=settings.fcm_connections, ca_file=settings.fcm_ca_file, turn_s=turn_s),
+        Pacer(limits, Paces(store) if store is not None else None),
         composer=Composer(read_look(settings.fcm_look)),
     )

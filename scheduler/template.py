@@ -4,10 +4,11 @@ import inspect
 import json
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -55,20 +56,26 @@ class Content:
     collapse: str = ""  # messages with the same one replace each other while they wait; empty: the campaign
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Template:
     """The JSON of a message, cut at its holes: hole i stands between part i and part i + 1."""
 
     parts: tuple[bytes, ...]
     order: tuple[int, ...]  # which value goes into hole i
 
+    @cached_property
+    def pieces(self) -> bytes:
+        """The parts as one format, which C fills: a third of the cost of joining them."""
+        return b"%b".join(part.replace(b"%", b"%%") for part in self.parts)
+
+    @cached_property
+    def pick(self) -> Callable[[tuple[bytes, ...]], tuple[bytes, ...]]:
+        """The values in the order of the holes, of which there are always two or more."""
+        return itemgetter(*self.order)
+
     def fill(self, target: bytes, delivery: bytes, ttl: bytes, expires: bytes) -> bytes:
         """The body of one POST; `target` is a JSON member like `"fid":"..."`."""
-        values = (target, delivery, ttl, expires)
-        pieces = [self.parts[0]]
-        for place, part in zip(self.order, self.parts[1:], strict=True):
-            pieces += (values[place], part)
-        return b"".join(pieces)
+        return self.pieces % self.pick((target, delivery, ttl, expires))
 
 
 def read_look(path: Path | None) -> Look:

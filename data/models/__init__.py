@@ -4,7 +4,7 @@ from data.models.news import Article, ArticleName, Feed, Source, Story, StoryApa
 from data.models.parts import DELIVERY_STATES, TOLD
 from data.models.people import Change, Key, Person, Secret, SignInFailure, WebSession
 from data.models.policy import PolicyDraft, PolicyVersion, Tick
-from data.models.push import Alert, Broadcast, Campaign, Delivery, DeliveryEvent, PaceState, Plan
+from data.models.push import Alert, Broadcast, Campaign, Claimed, Delivery, DeliveryEvent, PaceState, Plan, Waiting
 from data.models.ranking import Draft, Experiment, Persona, ReachTarget, Rule, WeightSet
 from data.models.reading import Device, Event, Reader, Served
 from data.models.running import Command, Counter, Lease, Replay
@@ -18,6 +18,7 @@ __all__ = [
     "Broadcast",
     "Campaign",
     "Change",
+    "Claimed",
     "Command",
     "Counter",
     "Delivery",
@@ -46,6 +47,7 @@ __all__ = [
     "Story",
     "StoryApart",
     "Tick",
+    "Waiting",
     "WebSession",
     "WeightSet",
 ]

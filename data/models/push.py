@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from sqlalchemy import CheckConstraint, Column, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from data.columns import BigKey
+from data.columns import BigKey, UtcTime
 from data.models.parts import DELIVERY_STATES, TOLD, json_list, moment, new_id, ref
 
 
@@ -64,7 +64,11 @@ class Plan(SQLModel, table=True):
 
 
 class Delivery(SQLModel, table=True):
-    """One message to one device: the outbox. Two unique keys make a repeat impossible whoever plans."""
+    """One message to one device: the outbox. Two unique keys make a repeat impossible whoever plans.
+
+    No index names what sending changes (`state`, `lease_until`, `sent_at`): PostgreSQL then writes a row's new version
+    beside the old one and no index at all. What waits is found by `Waiting`, what a sender left behind by `Claimed`.
+    """
 
     __table_args__: ClassVar[Any] = (
         UniqueConstraint("campaign_id", "slot", "device_id"),
@@ -72,17 +76,17 @@ class Delivery(SQLModel, table=True):
             "uq_delivery_told",
             *("device_id", "story_id", "update_no", "told_no"),
             unique=True,
-            sqlite_where=text(TOLD),
-            postgresql_where=text(TOLD),
+            sqlite_where=text("is_told"),
+            postgresql_where=text("is_told"),
         ),
         CheckConstraint("state in ({})".format(", ".join(f"'{s}'" for s in DELIVERY_STATES)), name="state"),
         CheckConstraint("(state = 'sending') = (lease_until is not null)", name="lease"),
-        Index("ix_delivery_state_campaign_id_not_before_at", "state", "campaign_id", "not_before_at"),
+        CheckConstraint(f"is_told is null or is_told = ({TOLD})", name="told"),
         Index("ix_delivery_reader_id_planned_at", "reader_id", "planned_at"),
     )
     id: int = new_id()
     key: str = Field(unique=True, max_length=64)  # the app sends it back as `delivery_id`
-    campaign_id: int = ref("campaign.id")
+    campaign_id: int = ref("campaign.id", index=False)  # the first unique key begins with it
     plan_id: int | None = ref("plan.id", nullable=True)
     reader_id: int = ref("reader.id", index=False)
     device_id: int = ref("device.id", index=False)
@@ -103,6 +107,30 @@ class Delivery(SQLModel, table=True):
     score: float = 0.0
     parts: dict[str, float] = json_list(dict)
     told_no: int = 0  # how often the story was told in this state before, each time longer ago than the window
+    is_told: bool | None = True  # its state is one of TOLD: a column of its own, as that changes far less often
+
+
+class Waiting(SQLModel, table=True):
+    """A delivery that is held or ready: the queue, in the order it is claimed in.
+
+    Whoever changes such a delivery first has the row here. No foreign key: a row whose delivery is gone is removed by
+    the claim that meets it.
+    """
+
+    __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
+    campaign_id: int = Field(sa_column=Column(BigKey, primary_key=True, autoincrement=False))
+    is_held: bool = Field(primary_key=True)
+    not_before_at: datetime = Field(sa_column=Column(UtcTime, primary_key=True))
+    delivery_id: int = Field(sa_column=Column(BigKey, primary_key=True, autoincrement=False))
+    expires_at: datetime = moment()
+
+
+class Claimed(SQLModel, table=True):
+    """The deliveries of one claim, until its lease ends: those still `sending` then were left behind."""
+
+    id: int = new_id()
+    lease_until: datetime = moment(index=True)
+    delivery_ids: list[int] = json_list()
 
 
 class DeliveryEvent(SQLModel, table=True):

@@ -88,7 +88,6 @@ def push_page(request: Request) -> Response:
         last_at=last_at,
         bands=_quiet(first_at),
         said_line=_line_words(marks),
-        waiting=outbox.counts(),
     )
 
 

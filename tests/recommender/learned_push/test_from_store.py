@@ -66,7 +66,7 @@ def test_alerts_come_once_a_reader_in_their_own_hours_with_what_became_of_them(s
         row_of(2, first, a, c, START + timedelta(seconds=1), score=0.3, device_id=3, slot="1"),
         row_of(3, first, a, c, START + timedelta(hours=5), score=0.7),
         row_of(4, second, a, c, START + timedelta(hours=1)),
-        row_of(5, second, a, c, START, state="cancelled"),
+        row_of(5, second, a, c, START, state="cancelled", is_told=False),
     ]
     opens = [{"key": "e", "reader_id": first, "article_id": a, "delivery_key": "d2"}]
     send(store, rows, opens)

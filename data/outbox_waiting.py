@@ -1,0 +1,111 @@
+"""The queue of deliveries that are held or ready: how they enter and leave it.
+
+Whoever changes such a delivery first has its row here: a claim passes over rows that somebody has, everybody else
+waits for them, by the delivery's number.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, bindparam, select, text
+
+from data.clock import micros
+from data.columns import UtcTime
+from data.models import Delivery, Device, Waiting
+from data.store.database import table
+
+WAITING, DELIVERIES, DEVICES = table(Waiting), table(Delivery), table(Device)
+Place = tuple[int, int, int]  # not_before_us, delivery, campaign: where a ready delivery stands
+_COLUMNS = "campaign_id, is_held, not_before_at, delivery_id, expires_at"
+_ENTER = f"""insert into waiting ({_COLUMNS}) select campaign_id, state = 'held', not_before_at, id, expires_at
+    from delivery where {{which}} on conflict do nothing"""  # noqa: S608  constants
+_THEIRS = {"sqlite": "in (select value from json_each(:ids))", "postgresql": "= any(cast(:ids as bigint[]))"}
+_LEAVE_EACH = "delete from waiting where not_before_at = ? and delivery_id = ? and campaign_id = ? and is_held = 0"
+_LEAVE_ALL = """delete from waiting w using unnest(%s::bigint[], %s::bigint[], %s::bigint[]) as g(at, id, campaign)
+    where w.campaign_id = g.campaign and not w.is_held and w.not_before_at = g.at and w.delivery_id = g.id"""
+
+
+def enter_new(connection: Connection, plan_id: int, after_id: int) -> None:
+    """What was added to a plan."""
+    which = "plan_id = :plan and id > :after"
+    connection.execute(text(_ENTER.format(which=which)), {"plan": plan_id, "after": after_id})
+
+
+def enter(connection: Connection, ids: Sequence[int]) -> None:
+    """Deliveries that are ready once more."""
+    if ids:
+        which = f"id {_THEIRS[connection.dialect.name]} and state = 'ready'"
+        connection.execute(text(_ENTER.format(which=which)), {"ids": _numbers(connection, ids)})
+
+
+def leave(connection: Connection, places: Sequence[Place]) -> None:
+    """Ready deliveries leave."""
+    if not places:
+        return
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_LEAVE_EACH, list(places))
+    else:
+        columns = zip(*places, strict=True)
+        connection.exec_driver_sql(_LEAVE_ALL, tuple(numbers(column, is_postgres=True) for column in columns))
+
+
+def next_of(
+    connection: Connection, campaign: int, now: datetime, limit: int, without_apps: Collection[str] = ()
+) -> list[Place]:
+    """The first ready deliveries of a campaign whose time has come, locked; what somebody else has is passed over."""
+    query = _next_query()
+    if without_apps:
+        query = query.join(DELIVERIES, DELIVERIES.c.id == WAITING.c.delivery_id)
+        query = query.join(DEVICES, DEVICES.c.id == DELIVERIES.c.device_id).where(DEVICES.c.app.not_in(without_apps))
+    given = {"campaign": campaign, "now": now, "most": limit}
+    return [(at, one, campaign) for at, one in connection.execute(query, given).cursor.fetchall()]
+
+
+@lru_cache(maxsize=1)
+def _next_query() -> Any:
+    w = WAITING.c
+    due = (w.campaign_id == bindparam("campaign"), w.not_before_at <= bindparam("now", type_=UtcTime))
+    found = select(w.not_before_at, w.delivery_id).where(*due, w.is_held.is_(False))
+    found = found.order_by(w.not_before_at, w.delivery_id).limit(bindparam("most"))
+    return found.with_for_update(skip_locked=True, of=WAITING)
+
+
+def held_and_ready(connection: Connection, *which: Any) -> tuple[list[int], list[int]]:
+    """The numbers of what waits and `which` names, by `Waiting` and `Delivery`: (held, ready), locked."""
+    query = select(WAITING.c.delivery_id, WAITING.c.is_held)
+    query = query.outerjoin(DELIVERIES, DELIVERIES.c.id == WAITING.c.delivery_id).where(*which)
+    rows = connection.execute(query.order_by(WAITING.c.delivery_id).with_for_update(of=WAITING)).all()
+    return [row.delivery_id for row in rows if row.is_held], [row.delivery_id for row in rows if not row.is_held]
+
+
+def let_go(connection: Connection, ids: Sequence[int]) -> None:
+    """Held deliveries become ready."""
+    change = f"update waiting set is_held = :no where is_held and delivery_id {_THEIRS[connection.dialect.name]}"  # noqa: S608
+    if ids:
+        connection.execute(text(change), {"ids": _numbers(connection, ids), "no": False})
+
+
+def remove(connection: Connection, ids: Sequence[int]) -> None:
+    """Deliveries leave, wherever they stand."""
+    if ids:
+        change = f"delete from waiting where delivery_id {_THEIRS[connection.dialect.name]}"  # noqa: S608
+        connection.execute(text(change), {"ids": _numbers(connection, ids)})
+
+
+def numbers(ids: Collection[int], *, is_postgres: bool) -> str:
+    """Numbers as one value: an array's text on PostgreSQL, where `cast(:ids as bigint[])` reads it, JSON on SQLite."""
+    text_ = msgspec.json.encode(list(ids)).decode()
+    return f"{{{text_[1:-1]}}}" if is_postgres else text_
+
+
+def _numbers(connection: Connection, ids: Collection[int]) -> str:
+    return numbers(ids, is_postgres=connection.dialect.name == "postgresql")
+
+
+def is_due(connection: Connection, now: datetime) -> bool:
+    """Whether the time of anything has come, or is over."""
+    query = "select 1 from waiting where not_before_at <= :now or expires_at <= :now limit 1"
+    return connection.execute(text(query), {"now": micros(now)}).first() is not None
