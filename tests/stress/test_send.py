@@ -45,6 +45,8 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "credentials of another project": {"rules": [{"answer": "sender_id_mismatch", "from_s": 1}]},
     "gateway errors": {"rules": [{"answer": "bad_gateway", "first": 5_000, "last": 5_000}]},
 }
+# A reset takes answers with it that the server had written and nobody had read: how many is the kernel's business.
+ANSWERS_LOST = "connections reset after processing"
 
 
 def due(number: int, now: Any) -> Due:
@@ -77,7 +79,9 @@ def test_a_campaign_survives(name: str, caplog: pytest.LogCaptureFixture) -> Non
         assert len(ended) == COUNT
         assert max(log.accepted_targets().values(), default=0) <= 1, "a phone got a message twice"
         assert server.service.inbox.doubled() == server.service.inbox.rung_twice() == {}
-        assert told["sent"] == log.answers["ok"]
+        if name != ANSWERS_LOST:
+            assert told["sent"] == log.answers["ok"]
+        assert told["sent"] <= log.answers["ok"] <= told["sent"] + told["unknown"]
         assert told["sent"] <= log.accepted <= told["sent"] + told["unknown"]
         assert pruned == log.answers["unregistered"]
 
