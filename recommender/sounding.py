@@ -29,8 +29,9 @@ class Sample:
 class Soundings:
     """The sample of an index, handed on from snapshot to snapshot; safe in any thread.
 
-    It only says where to begin: what is nearest is searched for from there, and where fewer are found than asked for
-    once more from the bottom, so what is found is the same.
+    It only says where to begin: what is nearest is searched for from two steps below there, and once more from the
+    bottom where fewer are found than asked for, or some so near the beginning that what lies below may count as equal
+    and come first. So what is found is the same.
     """
 
     def __init__(self) -> None:
@@ -51,8 +52,9 @@ class Soundings:
     ) -> Found:
         """As `Postings.nearest`."""
         likely = self.depth(postings, row, k, minimum)
-        found = postings.nearest(row, k, minimum=likely, step=step, ties=ties, numbers=numbers)
-        if len(found.rows) < k and likely > minimum:
+        begin = max(likely - 2 * step, minimum)
+        found = postings.nearest(row, k, minimum=begin, step=step, ties=ties, numbers=numbers)
+        if begin > minimum and (len(found.rows) < k or found.scores[-1] < likely):
             return postings.nearest(row, k, minimum=minimum, step=step, ties=ties, numbers=numbers)
         return found
 

@@ -69,6 +69,22 @@ def test_a_guess_that_is_too_high_changes_nothing(too_high: float, monkeypatch: 
     np.testing.assert_array_equal(found.rows, plain.rows)
 
 
+@pytest.mark.parametrize("step", [1e-6, 0.05, 0.2])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_guess_among_scores_that_count_as_equal_changes_nothing(
+    step: float, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is newer comes first among equal scores, though its score is the lower by less than a step."""
+    postings, soundings = postings_of(seed, [ROWS]), Soundings()
+    order = order_of(postings, seed)
+    for row in range(0, ROWS, 150):
+        plain = postings.nearest(row, 100, minimum=0.08, step=step, **order)
+        for guess in (plain.scores[-1], plain.scores.min(), plain.scores[-1] - step / 3, plain.scores[50]):
+            monkeypatch.setattr(soundings, "depth", lambda *_, guess=guess: max(float(guess), 0.08))
+            found = soundings.nearest(postings, row, 100, minimum=0.08, step=step, **order)
+            np.testing.assert_array_equal(found.rows, plain.rows)
+
+
 def test_a_guess_is_seldom_too_high_and_spares_most_of_the_search() -> None:
     postings, soundings = Postings.build(rows_of(3, 20_000, subjects=1)), Soundings()
     soundings.prepare(postings.segments)
