@@ -225,10 +225,6 @@ class ArticleIndex:
 
         Cost: the terms of the rows, and 0.1 microseconds a row for the latent directions.
         """
-        return self.compared(query, rows)[0]
-
-    def compared(self, query: Vectors, rows: Rows) -> tuple[FloatArray, IntArray]:
-        """`similarity_to`, and how many different stems each row has (rows,)."""
         rows = np.asarray(rows, np.int64)
         words = query.words
         dots, stems = self.postings.compared(words.indices, words.data, rows)
@@ -238,7 +234,7 @@ class ArticleIndex:
             along, directed = self.latent.dots(rows, np.ascontiguousarray(query.dense[0], np.float32))
             total += SUBJECT.dense * along
             weight += SUBJECT.dense * directed
-        return np.divide(total, weight, out=total, where=weight > 0).astype(np.float32), stems
+        return np.asarray(np.divide(total, weight, out=total, where=weight > 0), np.float32)
 
     def nearest(self, query: Vectors, k: int, mask: Mask | None = None) -> tuple[IntArray, FloatArray]:
         """The k most similar articles: (ids, scores), best first, fewer where `mask` (rows,) or the words leave fewer.

@@ -73,7 +73,7 @@ class Interest:
 
     def score(self, X: FloatArray) -> FloatArray:
         """(candidates,); X (NAMES x candidates). One candidate gets the same alone and among others."""
-        return np.asarray(_sum(np.ascontiguousarray(X), self.feature, self.edge, self.value), np.float32)
+        return np.asarray(sum_of_trees(np.ascontiguousarray(X), self.feature, self.edge, self.value), np.float32)
 
     def probability(self, X: FloatArray) -> FloatArray:
         """The calibrated chance that each is opened where it is shown (candidates,)."""
@@ -124,7 +124,8 @@ def _features(columns, order, ascending, mean, context):
 
 
 @compiled(nb.float32[::1](F32_2, array(nb.int32, 2), F32_2, F32_2))
-def _sum(X, feature, edge, value):
+def sum_of_trees(X, feature, edge, value):
+    """The sum of symmetric trees for each row (rows,): X (features x rows), the rest as in `learn.trees.Trees`."""
     rows, depth = X.shape[1], feature.shape[1]
     score, leaf = np.zeros(rows, np.float32), np.empty(rows, np.int32)
     for tree in range(len(feature)):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from data.values import FloatArray, IntArray
 from recommender.compiled import compiled_at_use
+from recommender.interest import sum_of_trees
 from recommender.learn.bins import BINS, Bins
 from recommender.learn.softmax import slopes
 
@@ -46,27 +47,12 @@ class Trees:
         """Score of each row; X (rows x features)."""
         columns, place = np.unique(self.feature, return_inverse=True)
         turned = np.ascontiguousarray(X.T[columns], np.float32)
-        return np.asarray(_predict(turned, place.reshape(self.feature.shape), self.edge, self.value), np.float32)
+        places = place.reshape(self.feature.shape).astype(np.int32)
+        return np.asarray(sum_of_trees(turned, places, self.edge, self.value), np.float32)
 
     def first(self, count: int) -> "Trees":
         """The first trees alone."""
         return Trees(self.feature[:count], self.edge[:count], self.value[:count])
-
-
-@compiled_at_use(fastmath=True)
-def _predict(X, feature, edge, value):
-    rows, depth = X.shape[1], feature.shape[1]
-    score, leaf = np.zeros(rows, np.float32), np.empty(rows, np.int32)
-    for tree in range(len(feature)):
-        leaf[:] = 0
-        for level in range(depth):
-            column, cut, bit = X[feature[tree, level]], edge[tree, level], np.int32(1 << level)
-            for row in range(rows):
-                leaf[row] |= bit if column[row] > cut else np.int32(0)
-        values = value[tree]
-        for row in range(rows):
-            score[row] += values[leaf[row]]
-    return score
 
 
 def grow(
