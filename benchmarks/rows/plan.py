@@ -26,6 +26,7 @@ from recommender.vectors import Vectors
 
 READS, CANDIDATES, ARCHIVE, RANK, TOP = 40, 1_000, 20_000, 400, 10
 BLOCKS = 10  # of readers, in the longest plan
+SKLEARN = "sklearn cosine_similarity(H @ X, candidates) + argpartition"
 HOUR_US = 3_600_000_000
 PEER_READERS, CHECKED, CATEGORIES = 500, 300, 13
 POLICY = Policy()
@@ -64,65 +65,23 @@ def run(options: argparse.Namespace) -> Iterator[Report]:
 
 def measure(name: str, newsroom: Newsroom, sizes: tuple[int, int], options: argparse.Namespace) -> Report:
     """One table."""
-    pool, block = candidates(newsroom, options.seed), readers(newsroom, sizes[0], options.seed)
-    blocks = [block, *(readers(newsroom, sizes[0], options.seed + more) for more in range(1, BLOCKS))]
-    now_us = int(block.send_at_us[0])
-    warm = Chooser(newsroom, pool, WORTH, now_us)
+    pool = candidates(newsroom, options.seed)
+    blocks = [readers(newsroom, sizes[0], options.seed + more) for more in range(BLOCKS)]
+    block = blocks[0]
+    warm = Chooser(newsroom, pool, WORTH, int(block.send_at_us[0]))
     found, first_s, _ = timed(lambda: push.plan(block, warm, policy=POLICY, bar=0.3))
     assert isinstance(found, Verdicts)
-    fewer = _first(block, sizes[1])
-
-    def anew(*some: Block) -> list[Verdicts]:
-        chooser = Chooser(newsroom, pool, WORTH, now_us)
-        return [push.plan(one, chooser, policy=POLICY, bar=0.3) for one in some]
-
-    S = (newsroom.news.words @ pool.vectors.words.T).toarray()
-    everybody = BLOCKS * sizes[0]
-    contenders = [
-        Contender(
-            f"Newsbell, {everybody:,} readers, nothing known before", lambda _: anew(*blocks), everybody, everybody
-        ),
-        Contender(f"Newsbell, {sizes[0]:,} readers, nothing known before", lambda _: anew(block), sizes[0], sizes[0]),
-        Contender(f"Newsbell, {sizes[1]:,} readers, nothing known before", lambda _: anew(fewer), sizes[1], sizes[1]),
-        Contender(
-            "Newsbell, articles met before",
-            lambda _: push.plan(fewer, warm, policy=POLICY, bar=0.3),
-            *(sizes[1], sizes[1]),
-        ),
-        Contender(
-            "sklearn cosine_similarity(H @ X, candidates) + argpartition",
-            lambda _: _best(_cosines(newsroom, pool, block, PEER_READERS)),
-            *(PEER_READERS, PEER_READERS),
-        ),
-        Contender(
-            "H @ S dense + argpartition, S given, words alone, no verdicts",
-            lambda _: _best(_reads(block, PEER_READERS, len(newsroom.news)) @ S),
-            *(PEER_READERS, PEER_READERS),
-        ),
-    ]
-    lines = compare(contenders)
-    ours, peer = lines[0]["cpu_ms_mean"], lines[4]["cpu_ms_mean"]
-    assert isinstance(ours, float)
-    assert isinstance(peer, float)
-    terms = (_reads(block, PEER_READERS, len(newsroom.news)) @ newsroom.news.words).nnz / PEER_READERS
-    facts = {
-        "readers": everybody,
-        "readers a CPU second": 1_000 / ours,
-        "readers a CPU second, sklearn": 1_000 / peer,
-        "times the readers": peer / ours,
-        "terms of a profile": terms,
-        "first block, CPU seconds": first_s,
-        "MB of cosines and vectors kept, whatever the number of readers": warm.bytes_held / 1e6,
-        "bytes a reader while planned (choices, history, verdict)": _bytes(block, found) / len(block),
-    }
-    facts |= {
-        f"ended {Verdict(int(one)).name}": int(many)
-        for one, many in zip(*np.unique(found.verdict, return_counts=True), strict=True)
-    }
+    lines = compare([*_ours(newsroom, pool, warm, blocks, sizes[1]), *_peers(newsroom, pool, block)])
     return Report(
         name,
         f"{CANDIDATES:,} candidates, {READS} reads each by Zipf's law over {ARCHIVE:,} articles; times a reader.",
-        facts,
+        _facts(newsroom, blocks, lines)
+        | {
+            "first block, CPU seconds": first_s,
+            "MB of cosines and vectors kept, whatever the number of readers": warm.bytes_held / 1e6,
+            "bytes a reader while planned (choices, history, verdict)": _bytes(block, found) / len(block),
+        }
+        | _endings(found),
         lines,
         checks=[_check(newsroom, pool, block, found)],
         caveats=[
@@ -131,6 +90,54 @@ def measure(name: str, newsroom: Newsroom, sizes: tuple[int, int], options: argp
         ],
         command=f"python -m benchmarks plan --seed {options.seed}",
     )
+
+
+def _ours(newsroom: Newsroom, pool: Pool, warm: Chooser, blocks: list[Block], few: int) -> list[Contender]:
+    fewer = _first(blocks[0], few)
+
+    def anew(some: list[Block]) -> None:
+        chooser = Chooser(newsroom, pool, WORTH, warm.at_us)
+        for one in some:
+            push.plan(one, chooser, policy=POLICY, bar=0.3)
+
+    def plans(some: list[Block]) -> Contender:
+        count = sum(map(len, some))
+        return Contender(f"Newsbell, {count:,} readers, nothing known before", lambda _: anew(some), count, count)
+
+    met = Contender("Newsbell, articles met before", lambda _: push.plan(fewer, warm, policy=POLICY, bar=0.3), few, few)
+    return [plans(blocks), plans(blocks[:1]), plans([fewer]), met]
+
+
+def _peers(newsroom: Newsroom, pool: Pool, block: Block) -> list[Contender]:
+    S = (newsroom.news.words @ pool.vectors.words.T).toarray()
+    return [
+        Contender(SKLEARN, lambda _: _best(_cosines(newsroom, pool, block, PEER_READERS)), PEER_READERS, PEER_READERS),
+        Contender(
+            "H @ S dense + argpartition, S given, words alone, no verdicts",
+            lambda _: _best(_reads(block, PEER_READERS, len(newsroom.news)) @ S),
+            *(PEER_READERS, PEER_READERS),
+        ),
+    ]
+
+
+def _facts(newsroom: Newsroom, blocks: list[Block], lines: list[dict[str, float | str | int]]) -> dict[str, float]:
+    """How many readers the longest plan takes a CPU second, beside scikit-learn."""
+    ours = float(lines[0]["cpu_ms_mean"])
+    peer = next(float(line["cpu_ms_mean"]) for line in lines if line["name"] == SKLEARN)
+    terms = (_reads(blocks[0], PEER_READERS, len(newsroom.news)) @ newsroom.news.words).nnz / PEER_READERS
+    return {
+        "readers": sum(map(len, blocks)),
+        "readers a CPU second": 1_000 / ours,
+        "readers a CPU second, sklearn": 1_000 / peer,
+        "times the readers": peer / ours,
+        "terms of a profile": terms,
+    }
+
+
+def _endings(found: Verdicts) -> dict[str, float]:
+    """How many readers of the first block ended each way."""
+    kinds, counts = np.unique(found.verdict, return_counts=True)
+    return {f"ended {Verdict(kind).name}": many for kind, many in zip(kinds.tolist(), counts.tolist(), strict=True)}
 
 
 def candidates(newsroom: Newsroom, seed: int) -> Pool:
