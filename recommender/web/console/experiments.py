@@ -125,6 +125,8 @@ def _asked(form: Form) -> dict[str, Any]:
     """What the form asks for, in the words of `desk.start`."""
     kind = form.choice("kind", EXPERIMENT_KINDS)
     tried, against = _version(form, "tried"), _version(form, "against")
+    if tried == against and kind != "holdout":
+        raise FormError("against", "Choose another version than the one to try; Ranking makes drafts and versions.")
     return {
         "kind": kind,
         "versions": [tried, LIVE] if kind == "holdout" else [against, tried],

@@ -79,7 +79,7 @@ def test_what_cannot_be_is_told_at_its_field_and_what_was_typed_is_kept(desk_of:
         ({"tried": "v2"}, "tried"),
         ({"metric": "clicks"}, "metric"),
         ({"tried": "77"}, "experiment"),
-        ({"tried": "1", "against": "1"}, "experiment"),
+        ({"tried": "1", "against": "1"}, "against"),
     ):
         answer = client.post(HOME, data=FIELDS | {"reason": "kept words"} | wrong)
         assert answer.status_code == 422, wrong
