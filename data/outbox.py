@@ -240,7 +240,9 @@ class Outbox:
             places = ready(connection, now, limit, without_apps)
             due = facts(connection, [place[1] for place in places], now)
             verdicts = _judged(due, now, recheck)
-            outbox_waiting.leave(connection, [one for one in places if verdicts.get(one[1]) != "postponed"])
+            leaving = [one for one in places if verdicts.get(one[1]) != "postponed"]
+            are_next = len(leaving) == len(places) and not without_apps
+            outbox_waiting.leave(connection, leaving, are_next=are_next)
             ends = sorted({str(one) for one in verdicts.values() if one is not None} - {"postponed"})
             for end in ends:
                 ids = [one.id for one in due if verdicts[one.id] == end]

@@ -64,12 +64,14 @@ def stopped(send_at_us: IntArray, tally: Tally, policy: Policy) -> Mask:
 
 def volume_reason(due: Due, now_us: int, policy: Policy) -> str | None:
     """The same of one delivery at the moment of sending; of the first check that fails, its name."""
-    if _is_stopped(due, now_us, policy):
+    if due.unopened and _is_stopped(due, now_us, policy):
         return "stop_loss"
     if _is_over_cap(due, now_us, policy):
         return "daily_cap"
     if _is_too_soon(due.alerts_us, now_us, policy):
         return "too_soon"
+    if not (due.today or due.other_days):  # any budget has an alert left for them
+        return None
     return "weekly_budget" if _is_over_budget(due, now_us, policy) else None
 
 

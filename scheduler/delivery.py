@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
@@ -16,7 +15,7 @@ from data.errors import DatabaseNotReady, InvalidInput
 from data.outbox import Claim, Outbox
 from data.store import Store
 from recommender.policies import in_force
-from recommender.push_recheck import recheck
+from recommender.push_recheck import LastLook
 from scheduler.message import Composer, Outgoing
 from scheduler.sender import Sender
 
@@ -102,9 +101,9 @@ class Deliverer:
         """Take the next deliveries, each judged again by what is true now."""
         now = self.clock.now()
         self.held = {app: until for app, until in self.held.items() if until > now}
-        judge = partial(recheck, rules=self.store.rules(now), house=in_force(self.store).limits)
+        look = LastLook(now, rules=self.store.rules(now), house=in_force(self.store).limits)
         return self.outbox.claim(
-            now, limit=limit, lease_s=self.lease_s, recheck=judge, fence=fence, without_apps=self.held
+            now, limit=limit, lease_s=self.lease_s, recheck=look, fence=fence, without_apps=self.held
         )
 
 
