@@ -15,15 +15,17 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from data.alerts import Due
+from data.alerts import Due, DueArticle, DueCampaign, Wishes
 from data.clock import SystemClock
 
 PROJECT = "demo-news"
 IN_FLIGHT = 400  # of aiohttp, which opens a connection for each
 BATCH = 500
+_CAMPAIGN = DueCampaign(1, "morning-digest", "digest", {})
 
 
 def main() -> None:
@@ -55,18 +57,30 @@ def due(number: int, now: Any) -> Due:
     return Due(
         id=number,
         key=f"k{number:012d}",
-        campaign_id=1,
-        campaign_key="morning-digest",
-        campaign_kind="digest",
-        policy={},
+        campaign=_CAMPAIGN,
         slot="2026-03-02T07:30",
         attempt=1,
         expires_at=now + timedelta(hours=6),
-        article_id=article + 1,
-        article_key=f"a{article}",
+        article=_article(article, now),
+        reader_id=number,
+        wishes=Wishes("UTC", True, "22:00", "07:00", 4, (), (), ()),
+        fid=f"fid-{number:018d}",
+        token=None,
+        platform=("android", "ios")[number % 2],
+        is_test=False,
+        device_state="active",
+        device_reader_id=number,
+    )
+
+
+@lru_cache(maxsize=64)
+def _article(number: int, now: Any) -> DueArticle:
+    return DueArticle(
+        id=number + 1,
+        key=f"a{number}",
         title="Washington and Tokyo agree on new tariffs for cars",
         summary="After months of talks both sides signed an agreement on cars and steel. " * 3,
-        url=f"https://news.example/world/2026/03/02/tariffs-{article}",
+        url=f"https://news.example/world/2026/03/02/tariffs-{number}",
         image_url="https://news.example/pictures/tariffs.jpg",
         source_key="herald",
         category="World",
@@ -74,22 +88,7 @@ def due(number: int, now: Any) -> Due:
         published_at=now,
         embargo_until=None,
         retracted_at=None,
-        story_id=article + 1,
-        reader_id=number,
-        zone="UTC",
-        push=True,
-        quiet_from="22:00",
-        quiet_until="07:00",
-        daily_cap=4,
-        muted_topics=(),
-        muted_sources=(),
-        muted_stories=(),
-        fid=f"fid-{number:018d}",
-        token=None,
-        platform=("android", "ios")[number % 2],
-        is_test=False,
-        device_state="active",
-        device_reader_id=number,
+        story_id=number + 1,
     )
 
 

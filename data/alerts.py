@@ -126,21 +126,12 @@ class PlanRow:
     readers_done: int = 0
 
 
-class Due(msgspec.Struct, frozen=True, gc=False):
-    """A delivery at the moment of sending, with all that can have changed since it was planned."""
+class DueArticle(msgspec.Struct, frozen=True, gc=False):
+    """An article as it is at the moment of sending; one for all deliveries of a claim. An alert of the desk's own says
+    what the desk wrote."""
 
     id: int
     key: str
-    campaign_id: int
-    campaign_key: str
-    campaign_kind: str
-    policy: dict[str, Any]
-    slot: str
-    attempt: int
-    expires_at: datetime
-    # the article, as it is now
-    article_id: int
-    article_key: str
     title: str
     summary: str
     url: str
@@ -152,8 +143,24 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     embargo_until: datetime | None
     retracted_at: datetime | None
     story_id: int | None
-    # the reader and the device, as they are now
-    reader_id: int
+
+
+class DueCampaign(msgspec.Struct, frozen=True, gc=False):
+    """What deliveries of one campaign share; one for all of a claim."""
+
+    id: int
+    key: str
+    kind: str
+    policy: dict[str, Any]
+    mode: str = "at_most_once"
+    message: dict[str, str] = {}
+    level: int = 3
+    collapse_key: str = ""
+
+
+class Wishes(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What a reader asked for, in the order in which the database lists it."""
+
     zone: str
     push: bool
     quiet_from: str
@@ -162,23 +169,35 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     muted_topics: tuple[str, ...]
     muted_sources: tuple[str, ...]
     muted_stories: tuple[str, ...]
+
+
+class Due(msgspec.Struct, frozen=True, gc=False):
+    """A delivery at the moment of sending, with all that can have changed since it was planned."""
+
+    id: int
+    key: str
+    campaign: DueCampaign
+    slot: str
+    attempt: int
+    expires_at: datetime
+    article: DueArticle
+    # the reader and the device, as they are now
+    reader_id: int
+    wishes: Wishes
     fid: str
     token: str | None
     platform: str
     is_test: bool
     device_state: str
     device_reader_id: int
+    app: str = ""  # which Firebase project the device belongs to; empty: the only one, or the first
+    reader_key: str = ""
+    reader_since_us: int = 0  # since when we know the reader
     # what happened meanwhile
     has_read: bool = False  # this article, or another of its story
     told_us: int = 0  # when another alert last told of this story in this state; 0: never
-    mode: str = "at_most_once"
-    app: str = ""  # which Firebase project the device belongs to; empty: the only one, or the first
     alerts_us: tuple[int, ...] = ()  # when other alerts went out to this reader, newest day
     groups: tuple[int, ...] = ()  # of those alerts, in the same order; shorter: personal
-    reader_key: str = ""
-    reader_since_us: int = 0  # since when we know the reader
-    level: int = 3
-    collapse_key: str = ""
     today: int = 0  # other alerts on this local date
     other_days: int = 0  # and on the other days of this local week
     unopened: int = 0  # alerts since the last that was opened

@@ -42,6 +42,17 @@ _GIVEN = {
     (value->>3)::bigint week, (value->>4)::bigint campaign, value->>5 slot
     from jsonb_array_elements(cast(:given as jsonb)) value) given""",
 }
+# Of deliveries that are judged, the database knows itself who asks; where days begin is told zone by zone.
+_JUDGED = """(select mine.id place, mine.reader_id reader, weeks.day, weeks.week, mine.campaign_id campaign, mine.slot
+    from delivery mine join reader on reader.id = mine.reader_id join weeks on weeks.zone = reader.zone
+    where mine.id {these}) given"""
+_WEEKS = {
+    "sqlite": """weeks as materialized (select value->>0 zone, value->>1 day, value->>2 week
+    from json_each(:weeks)),""",
+    "postgresql": """weeks as materialized (select value->>0 as zone, (value->>1)::bigint as day,
+    (value->>2)::bigint week from jsonb_array_elements(cast(:weeks as jsonb)) value),""",
+}
+_THESE = {"sqlite": "in (select value from json_each(:ids))", "postgresql": "= any(cast(:ids as bigint[]))"}
 # PostgreSQL goes by its statistics, which know nothing of a table that a plan has just filled. Fenced in, it can only
 # go reader by reader.
 _THEIRS = {
@@ -55,7 +66,7 @@ _ALERTS = """select given.place, given.day, given.week, d.reader_id,
     and coalesce(d.sent_at, d.not_before_at) < :until and not (d.campaign_id = given.campaign and d.slot = given.slot)
     group by given.place, given.day, given.week, d.reader_id, d.campaign_id, d.slot"""
 # What was opened last is looked up once a reader that was told anything at all.
-_TALLY = """with alerts as materialized ({alerts}),
+_TALLY = """with {weeks} alerts as materialized ({alerts}),
     told as (select distinct place, reader_id from alerts),
     opened as materialized (select place, coalesce((select max(e.at) from event e where e.reader_id = told.reader_id
         and e.kind = 'push_open' and e.at <= :now), 0) opened_us from told)
@@ -69,14 +80,13 @@ _TALLY = """with alerts as materialized ({alerts}),
 
 
 class Asked(NamedTuple):
-    """One question to the tally: a reader, and where their local day and week begin. `campaign`, `slot`: the alert
-    that is judged, which does not count against itself."""
+    """One question to the tally: a reader, and where their local day and week begin."""
 
     place: int
     reader_id: int
     day_us: int
     week_us: int
-    campaign_id: int = 0
+    campaign_id: int = 0  # nobody's: nothing is left out
     slot: str = ""
 
 
@@ -96,7 +106,7 @@ class Ledger:
         asked = [Asked(place, reader, day, week) for place, (reader, day, week) in enumerate(columns)]
         made = np.zeros((4, len(asked)), np.int64)
         with self.store.reading() as connection:
-            found = tally(connection, asked, now=now, handed_over=False, until=self.until)
+            found = _tally(connection, asked, now=now, until=self.until)
         for place, numbers in found.items():
             made[:, place] = numbers
         return Tally(*made)
@@ -131,19 +141,42 @@ def told(
     return Told(*(np.array(found, np.int64).reshape(-1, 6).T.copy()))
 
 
-def tally(
-    connection: Connection, asked: Sequence[Asked], *, now: datetime, handed_over: bool, until: datetime | None = None
-) -> dict[int, tuple[int, int, int, int]]:
-    """Place -> (alerts today, on other days of the week, unopened in a row, when the newest of those went out).
+Numbers = dict[int, tuple[int, int, int, int]]
 
-    `handed_over`: count only what left; otherwise also what waits. Places without any alert are left out.
+
+def tally_of(connection: Connection, ids: str, zones: Collection[str], *, now: datetime) -> Numbers:
+    """Delivery -> what its reader had over longer times and has left us, this alert left out: (alerts today, on other
+    days of the week, unopened in a row, when the newest of those went out). Those without any are left out.
+
+    `ids`: as `numbers` writes them; `zones`: of their readers.
     """
+    now_us = micros(now)
+    weeks = [(name, *local_week(now_us, name)) for name in zones]
+    if not weeks:
+        return {}
+    first = min(week_us for _, _, week_us in weeks)
+    return _numbers(connection, "judged", {"ids": ids, "weeks": _json(weeks)}, first, now)
+
+
+def _tally(connection: Connection, asked: Sequence[Asked], *, now: datetime, until: datetime | None) -> Numbers:
+    """The same by place, of readers, with what still waits."""
     if not asked:
         return {}
-    name = "tally_sent" if handed_over else "tally"
-    first = min(micros(now - timedelta(days=UNOPENED_DAYS)), min(one.week_us for one in asked) - 1)
-    values = {"given": _json(asked), "since": first, "now": micros(now)}
-    values["until"] = FOREVER_US if until is None else micros(until)
+    first = min(one.week_us for one in asked)
+    return _numbers(connection, "tally", {"given": _json(asked)}, first, now, until)
+
+
+def _numbers(
+    connection: Connection,
+    name: str,
+    given: dict[str, str],
+    first_us: int,
+    now: datetime,
+    until: datetime | None = None,
+) -> Numbers:
+    since = min(micros(now - timedelta(days=UNOPENED_DAYS)), first_us - 1)
+    until_us = FOREVER_US if until is None else micros(until)
+    values = given | {"since": since, "now": micros(now), "until": until_us}
     found = connection.execute(_query(connection.dialect.name, name), values)
     return {int(row[0]): (int(row[1]), int(row[2]), int(row[3]), int(row[4])) for row in found}
 
@@ -193,9 +226,11 @@ def _query(dialect: str, name: str) -> Any:
     if name == "told":
         readers, stories = (_LIST[dialect].format(one) for one in ("readers", "stories"))
         return text(_TOLD.format(readers=readers, stories=stories, states=states))
-    counted = handed if name == "tally_sent" else states
-    alerts = _ALERTS.format(given=_GIVEN[dialect], theirs=_THEIRS[dialect], handed=handed, states=counted)
-    return text(_TALLY.format(alerts=alerts))
+    is_judged = name == "judged"
+    given = _JUDGED.format(these=_THESE[dialect]) if is_judged else _GIVEN[dialect]
+    counted = handed if is_judged else states
+    alerts = _ALERTS.format(given=given, theirs=_THEIRS[dialect], handed=handed, states=counted)
+    return text(_TALLY.format(weeks=_WEEKS[dialect] if is_judged else "", alerts=alerts))
 
 
 def _json(value: Any) -> str:

@@ -310,7 +310,7 @@ def _judged(due: Sequence[Due], now: datetime, recheck: Recheck) -> dict[int, st
     for one in due:
         if one.expires_at <= now:
             verdicts[one.id] = "expired"
-        elif alert_of.get(one.reader_id, alert := (one.campaign_id, one.slot)) != alert:
+        elif alert_of.get(one.reader_id, alert := (one.campaign.id, one.slot)) != alert:
             verdicts[one.id] = "postponed"
         else:
             verdicts[one.id] = recheck(one, now)

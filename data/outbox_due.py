@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import ARRAY, BigInteger, Connection, String, and_, any_, bindparam, cast, func, or_, select, text, true
 
 from data import ledger
-from data.alerts import EDITORIAL, GROUP, HANDED_OVER, Due
+from data.alerts import EDITORIAL, GROUP, HANDED_OVER, Due, DueArticle, DueCampaign, Wishes
 from data.broadcasts import followed, said
 from data.clock import instant, micros
 from data.columns import UtcTime
@@ -26,8 +26,8 @@ AWAY_KINDS = ("hide", "less_like_this")
 NOTHING = (0, 0, 0, 0)  # the tally of whoever got no alert lately
 
 
-class _Who(NamedTuple):
-    """A row of `_Queries.who` as the driver makes it: times in microseconds, lists as JSON text."""
+class _Who(msgspec.Struct, array_like=True, gc=False):
+    """A delivery with its reader and device, in the order of `_Queries.who`; times in microseconds."""
 
     id: int
     key: str
@@ -40,39 +40,17 @@ class _Who(NamedTuple):
     reader_id: int
     since_us: int
     reader_key: str
-    wishes: str
+    wishes: Wishes
     fid: str
     token: str | None
     platform: str
     app: str
-    is_test: int
+    is_test: bool
     device_state: str
     device_reader_id: int
 
 
-class _Wishes(NamedTuple):
-    """What a reader asked for: in the order of the fields of `Due`."""
-
-    zone: str
-    push: bool
-    quiet_from: str
-    quiet_until: str
-    daily_cap: int
-    muted_topics: tuple[str, ...]
-    muted_sources: tuple[str, ...]
-    muted_stories: tuple[str, ...]
-
-
-class _Why(NamedTuple):
-    """What deliveries of one campaign share."""
-
-    key: str
-    kind: str
-    policy: dict[str, Any]
-    mode: str
-    message: dict[str, str]
-    level: int
-    collapse_key: str
+_whos = msgspec.json.Decoder(list[_Who], strict=False)  # SQLite writes 0 and 1 for false and true
 
 
 class _Alert(NamedTuple):
@@ -114,19 +92,20 @@ def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due
     given = {"ids": query.given(ids)}
     if query.is_postgres:  # on SQLite the whole database has one writer: us
         connection.execute(query.lock, given).scalar_one()
-    rows = [_Who._make(one) for one in _raw(connection, query.who, given)]
+    rows = _whos.decode(connection.execute(query.who, given).scalar_one() or "[]")
     articles = _articles(connection, query, {row.article_id for row in rows})
     campaigns = _campaigns(connection, query, {row.campaign_id for row in rows})
+    said_of = _worded(rows, articles, campaigns)
     read = {one for (one,) in _raw(connection, query.read, given)}
     others: dict[int, list[Any]] = defaultdict(list)
     for row in connection.execute(query.others, given | {"since": now - timedelta(hours=24)}):
         others[row.id].append(row)
     _add_broadcasts(connection, rows, articles, others, now)
-    tally = _tally(connection, rows, now)
+    tally = ledger.tally_of(connection, given["ids"], {row.wishes.zone for row in rows}, now=now)
     due = {
         row.id: _due(
             row,
-            articles[row.article_id],
+            said_of[row.article_id, row.campaign_id],
             campaigns[row.campaign_id],
             others.get(row.id, ()),
             row.id in read,
@@ -139,15 +118,15 @@ def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due
 
 def _add_broadcasts(
     connection: Connection,
-    rows: Sequence[Any],
-    articles: dict[int, tuple[Any, ...]],
+    rows: Sequence[_Who],
+    articles: dict[int, DueArticle],
     others: dict[int, list[Any]],
     now: datetime,
 ) -> None:
     """Messages to topics count as alerts to everybody they reached."""
     if connection.execute(_ANY_BROADCAST).first() is None:  # nearly always: the question itself costs more
         return
-    story = {row.id: articles[row.article_id][-1] or -row.article_id for row in rows}
+    story = {row.id: articles[row.article_id].story_id or -row.article_id for row in rows}
     told = said(connection, since=now - timedelta(hours=24), stories=set(story.values()))
     if not told:
         return
@@ -157,61 +136,60 @@ def _add_broadcasts(
         others[row.id] += [_Alert(one.story, one.update_no >= row.update_no, one.sent_at) for one in reached]
 
 
-def _tally(connection: Connection, rows: Sequence[Any], now: datetime) -> dict[int, tuple[int, int, int, int]]:
-    """By delivery: what its reader had over longer times, this alert left out."""
-    now_us = micros(now)
-    weeks = {wishes: ledger.local_week(now_us, _wishes(wishes).zone) for wishes in {row.wishes for row in rows}}
-    asked = [ledger.Asked(row.id, row.reader_id, *weeks[row.wishes], row.campaign_id, row.slot) for row in rows]
-    return ledger.tally(connection, asked, now=now, handed_over=True)
+def _worded(
+    rows: Sequence[_Who], articles: dict[int, DueArticle], campaigns: dict[int, DueCampaign]
+) -> dict[tuple[int, int], DueArticle]:
+    """The article of each (article, campaign): an alert of the desk's own says what the desk wrote."""
+    made = {}
+    for pair in {(row.article_id, row.campaign_id) for row in rows}:
+        article, words = articles[pair[0]], campaigns[pair[1]].message
+        if words:
+            article = msgspec.structs.replace(article, title=words["title"], summary=words.get("body", ""))
+        made[pair] = article
+    return made
 
 
 def _due(
     row: _Who,
-    article: tuple[Any, ...],
-    why: _Why,
+    article: DueArticle,
+    campaign: DueCampaign,
     alerts: Sequence[Any],
     has_read: bool,
     tally: tuple[int, int, int, int],
 ) -> Due:
     """In the order of the fields: by name it would take twice as long."""
     told_us, alerts_us, groups = _alerts(row, article, alerts) if alerts else (0, (), ())
-    if why.message:  # of the desk's own: an alert says what the desk wrote
-        article = (article[0], why.message["title"], why.message.get("body", ""), *article[3:])
     # fmt: off
-    fields: tuple[Any, ...] = (
-        row.id, row.key, row.campaign_id, why.key, why.kind, why.policy, row.slot, row.attempt,
-        _instant(row.expires_us), row.article_id, *article,
-        row.reader_id, *_wishes(row.wishes),
-        row.fid, row.token, row.platform, row.is_test == 1, row.device_state, row.device_reader_id,
-        has_read, told_us, why.mode, row.app, alerts_us, groups, row.reader_key, row.since_us,
-        why.level, why.collapse_key, *tally,
+    return Due(
+        row.id, row.key, campaign, row.slot, row.attempt, _instant(row.expires_us), article,
+        row.reader_id, row.wishes, row.fid, row.token, row.platform, row.is_test, row.device_state,
+        row.device_reader_id, row.app, row.reader_key, row.since_us, has_read, told_us, alerts_us, groups, *tally,
     )
     # fmt: on
-    return Due(*fields)
 
 
-def _alerts(row: _Who, article: tuple[Any, ...], alerts: Sequence[Any]) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+def _alerts(row: _Who, article: DueArticle, alerts: Sequence[Any]) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
     """When its story was told last, when other alerts went out, and of which groups they are."""
-    story = article[-1] or -row.article_id
+    story = article.story_id or -row.article_id
     told_us = max((micros(one.sent_at) for one in alerts if one.story == story and one.again), default=0)
     groups = tuple(GROUP.get(one.kind, EDITORIAL) for one in alerts)
     return told_us, tuple(micros(one.sent_at) for one in alerts), groups
 
 
-def _articles(connection: Connection, query: "_Queries", ids: Collection[int]) -> dict[int, tuple[Any, ...]]:
-    """The fields of `Due` from `article_key` to `story_id`: read once, however many deliveries an article has."""
+def _articles(connection: Connection, query: "_Queries", ids: Collection[int]) -> dict[int, DueArticle]:
+    """Read once, however many deliveries an article has."""
     found = {}
-    for number, *fields in _raw(connection, query.what, {"ids": query.given(ids)}):
-        topics = fields[7]
-        fields[7] = _names(topics) if isinstance(topics, str) else tuple(topics)
-        fields[8:11] = (None if one is None else instant(one) for one in fields[8:11])
-        found[number] = tuple(fields)
+    for row in _raw(connection, query.what, {"ids": query.given(ids)}):
+        names = _names(row[8]) if isinstance(row[8], str) else tuple(row[8])
+        times = (None if one is None else instant(one) for one in row[9:12])
+        fields: tuple[Any, ...] = (*row[:8], names, *times, row[12])
+        found[row[0]] = DueArticle(*fields)
     return found
 
 
-def _campaigns(connection: Connection, query: "_Queries", ids: Collection[int]) -> dict[int, _Why]:
+def _campaigns(connection: Connection, query: "_Queries", ids: Collection[int]) -> dict[int, DueCampaign]:
     rows = connection.execute(query.why, {"ids": query.given(ids)})
-    return {number: _Why(*fields) for number, *fields in rows}
+    return {row.id: DueCampaign(*row) for row in rows}
 
 
 def _raw(connection: Connection, query: Any, given: dict[str, Any]) -> list[Any]:
@@ -223,13 +201,6 @@ def _raw(connection: Connection, query: Any, given: dict[str, Any]) -> list[Any]
 def _instant(us: int) -> datetime:
     """Most deliveries of a claim end together."""
     return instant(us)
-
-
-@lru_cache(maxsize=10_000)
-def _wishes(text: str) -> _Wishes:
-    """From one JSON array: most readers of a claim ask for the same, and a column a wish costs twice as much."""
-    zone, push, quiet_from, quiet_until, daily_cap, *muted = msgspec.json.decode(text)
-    return _Wishes(zone, push == 1, quiet_from, quiet_until, daily_cap, *(_names(one) for one in muted))
 
 
 @lru_cache(maxsize=10_000)
@@ -299,20 +270,20 @@ class _Queries:
         return select(func.count()).select_from(locked.subquery())
 
     def _who(self) -> Any:
+        """One text for all rows: the driver would take twice as long for their columns."""
+        array, together = (
+            (func.json_build_array, func.json_agg) if self.is_postgres else (func.json_array, func.json_group_array)
+        )
+        muted = (_R[name] if self.is_postgres else func.json(_R[name]) for name in _MUTED)
         columns = (
-            *(_D.id, _D.key, _D.campaign_id, _D.slot, (_D.attempt + 1).label("attempt"), _D.expires_at, _D.article_id),
-            *(_D.update_no, _D.reader_id, _R.created_at, _R.key.label("reader_key"), self._wishes()),
-            *(_P.fid, _P.token, _P.platform, _P.app, _P.is_test, _P.state.label("device_state")),
-            _P.reader_id.label("device_reader_id"),
+            *(_D.id, _D.key, _D.campaign_id, _D.slot, _D.attempt + 1, _D.expires_at, _D.article_id),
+            *(_D.update_no, _D.reader_id, _R.created_at, _R.key),
+            array(_R.zone, _R.push, _R.quiet_from, _R.quiet_until, _R.daily_cap, *muted),
+            *(_P.fid, _P.token, _P.platform, _P.app, _P.is_test, _P.state, _P.reader_id),
         )
         joined = DELIVERIES.join(READERS, _R.id == _D.reader_id).join(DEVICES, _P.id == _D.device_id)
-        return select(*columns).select_from(joined).where(self._in(_D.id), _D.state == "ready")
-
-    def _wishes(self) -> Any:
-        array = func.json_build_array if self.is_postgres else func.json_array
-        muted = (cast(_R[name], String) for name in _MUTED)
-        asked = array(_R.zone, _R.push, _R.quiet_from, _R.quiet_until, _R.daily_cap, *muted)
-        return cast(asked, String).label("wishes")
+        found = select(cast(together(array(*columns)), String)).select_from(joined)
+        return found.where(self._in(_D.id), _D.state == "ready")
 
     def _what(self) -> Any:
         columns = (
@@ -323,7 +294,7 @@ class _Queries:
         return select(*columns).select_from(joined).where(self._in(_A.id))
 
     def _why(self) -> Any:
-        columns = (_C.id, *(_C[name] for name in _Why._fields))
+        columns = tuple(_C[name] for name in DueCampaign.__struct_fields__)
         return select(*columns).where(self._in(_C.id))
 
     def _read(self) -> Any:

@@ -24,20 +24,20 @@ class LastLook:
     def __call__(self, due: Due, _now: datetime) -> str | None:
         """Why this delivery must not go out at this moment, or None."""
         stops = self._article(due) or _device(due)
-        if due.campaign_kind == "test":  # rings a test device alone, whatever its reader was told or has read
+        if due.campaign.kind == "test":  # rings a test device alone, whatever its reader was told or has read
             return stops
-        policy = self._policies.get(due.campaign_id)
+        policy = self._policies.get(due.campaign.id)
         if policy is None:
-            policy = self._policies[due.campaign_id] = Policy.of(due.policy, due.campaign_kind, self.house)
+            policy = self._policies[due.campaign.id] = Policy.of(due.campaign.policy, due.campaign.kind, self.house)
         return stops or self._reader(due, policy) or volume_reason(due, self.now_us, policy)
 
     def _article(self, due: Due) -> str | None:
-        if due.article_id not in self._articles:
-            self._articles[due.article_id] = _article(due, self.now, self.rules)
-        return self._articles[due.article_id]
+        if due.article.id not in self._articles:
+            self._articles[due.article.id] = _article(due, self.now, self.rules)
+        return self._articles[due.article.id]
 
     def _reader(self, due: Due, policy: Policy) -> str | None:
-        if not due.push:
+        if not due.wishes.push:
             return "opted_out"
         if is_held_out(due.reader_key, policy.holdout_share):
             return "holdout"
@@ -50,11 +50,11 @@ class LastLook:
         return None if policy.overrides_quiet or not self._is_quiet(due) else "quiet_hours"
 
     def _is_quiet(self, due: Due) -> bool:
-        hours = (due.zone, due.quiet_from, due.quiet_until)
+        hours = (due.wishes.zone, due.wishes.quiet_from, due.wishes.quiet_until)
         found = self._quiet.get(hours)
         if found is None:
-            begins, ends = time.fromisoformat(due.quiet_from), time.fromisoformat(due.quiet_until)
-            found = self._quiet[hours] = is_quiet(self.now, due.zone, begins, ends)
+            begins, ends = time.fromisoformat(due.wishes.quiet_from), time.fromisoformat(due.wishes.quiet_until)
+            found = self._quiet[hours] = is_quiet(self.now, due.wishes.zone, begins, ends)
         return found
 
 
@@ -64,9 +64,9 @@ def recheck(due: Due, now: datetime, *, rules: Sequence[RuleRow] = (), house: Ho
 
 
 def _article(due: Due, now: datetime, rules: Sequence[RuleRow]) -> str | None:
-    if due.retracted_at is not None:
+    if due.article.retracted_at is not None:
         return "retracted"
-    if due.published_at > now or (due.embargo_until is not None and due.embargo_until > now):
+    if due.article.published_at > now or (due.article.embargo_until is not None and due.article.embargo_until > now):
         return "embargoed"
     return "blocked" if rules and any(_stops(rule, due) for rule in rules) else None
 
@@ -76,28 +76,28 @@ def _device(due: Due) -> str | None:
         return "no_device"
     if due.device_reader_id != due.reader_id:
         return "device_moved"
-    return "test_only" if due.campaign_kind == "test" and not due.is_test else None
+    return "test_only" if due.campaign.kind == "test" and not due.is_test else None
 
 
 def _is_muted(due: Due) -> bool:
-    if due.muted_sources and due.source_key in due.muted_sources:
+    if due.wishes.muted_sources and due.article.source_key in due.wishes.muted_sources:
         return True
-    if due.muted_stories and str(due.story_id) in due.muted_stories:
+    if due.wishes.muted_stories and str(due.article.story_id) in due.wishes.muted_stories:
         return True
-    if not due.muted_topics:
+    if not due.wishes.muted_topics:
         return False
-    topics = {topic.strip().casefold() for topic in (*due.topics, due.category or "")}
-    return not topics.isdisjoint(topic.strip().casefold() for topic in due.muted_topics)
+    topics = {topic.strip().casefold() for topic in (*due.article.topics, due.article.category or "")}
+    return not topics.isdisjoint(topic.strip().casefold() for topic in due.wishes.muted_topics)
 
 
 def _stops(rule: RuleRow, due: Due) -> bool:
     if rule.kind not in {"block", "embargo"} or rule.surface not in {"all", "push"}:
         return False
     names: dict[str, set[str]] = {
-        "article": {due.article_key},
-        "story": {str(due.story_id)} if due.story_id else set(),
-        "source": {due.source_key} if due.source_key else set(),
-        "topic": {topic.strip().casefold() for topic in (*due.topics, due.category or "")} - {""},
+        "article": {due.article.key},
+        "story": {str(due.article.story_id)} if due.article.story_id else set(),
+        "source": {due.article.source_key} if due.article.source_key else set(),
+        "topic": {topic.strip().casefold() for topic in (*due.article.topics, due.article.category or "")} - {""},
     }
     key = rule.target_key.strip().casefold() if rule.target == "topic" else rule.target_key
     return key in names.get(rule.target, set())

@@ -80,7 +80,7 @@ def _is_stopped(due: Due, now_us: int, policy: Policy) -> bool:
 
 
 def _is_over_cap(due: Due, now_us: int, policy: Policy) -> bool:
-    cap = due.daily_cap if due.daily_cap < policy.daily_cap else policy.daily_cap
+    cap = due.wishes.daily_cap if due.wishes.daily_cap < policy.daily_cap else policy.daily_cap
     if now_us - due.reader_since_us < policy.first_days * DAY_US:
         cap = min(cap, policy.first_cap)
     if not due.alerts_us:  # nearly everybody
@@ -102,7 +102,7 @@ def _is_over_budget(due: Due, now_us: int, policy: Policy) -> bool:
     if policy.weekly_budget <= 0:
         return False
     left = max(policy.weekly_budget - due.other_days, 0)
-    return due.today >= -(-left // (7 - _weekday(now_us, due.zone)))
+    return due.today >= -(-left // (7 - _weekday(now_us, due.wishes.zone)))
 
 
 @lru_cache(maxsize=4_096)

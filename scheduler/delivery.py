@@ -191,10 +191,10 @@ class _Flow:
 
     def _alarm(self, due: Due, outcome: Outcome) -> None:
         """Tell the operator once, and pause the campaign if it must stop."""
-        told = (due.campaign_key, outcome.alarm)
+        told = (due.campaign.key, outcome.alarm)
         if told in self.alarms:
             return
-        log.error("%s: %s", due.campaign_key, outcome.alarm)
+        log.error("%s: %s", due.campaign.key, outcome.alarm)
         now = self.deliverer.clock.now()
-        self.deliverer.campaigns.raise_alarm(due.campaign_key, outcome.alarm, now=now, pauses=outcome.stops)
+        self.deliverer.campaigns.raise_alarm(due.campaign.key, outcome.alarm, now=now, pauses=outcome.stops)
         self.alarms.add(told)

@@ -164,7 +164,7 @@ class _Run:
         """What is done; the first outcome of a stopped campaign says so."""
         done, self.done = self.done, []
         for message, outcome in done:
-            campaign = message.due.campaign_key
+            campaign = message.due.campaign.key
             if campaign in self.untold:
                 self.untold.discard(campaign)
                 outcome = msgspec.structs.replace(outcome, alarm=self.stopped[campaign], stops=True)  # noqa: PLW2901
@@ -187,11 +187,11 @@ class _Run:
         while sender.transport.room > 0 and (message := self._pull()) is not None:
             due = message.due
             room = sender.rooms.get(due.app)
-            breaker = self._breaker(due.campaign_key)
+            breaker = self._breaker(due.campaign.key)
             if (kept := self._held_back(room, due, breaker)) is not None or room is None:
                 self.done.append((message, kept or _kept("no project")))
             elif not breaker.may_start():
-                self.canaries.setdefault(due.campaign_key, deque()).append(message)
+                self.canaries.setdefault(due.campaign.key, deque()).append(message)
                 self.waiting += 1
             elif free[due.app] > 0 or (wait_s := self._slots(room, free)) is None:
                 free[due.app] -= self._start(room, message, breaker)
@@ -235,7 +235,7 @@ class _Run:
 
     def _held_back(self, room: _Room | None, due: Due, breaker: Breaker) -> Outcome | None:
         """Why this one is given back unsent, if it is."""
-        if due.campaign_key in self.stopped or breaker.is_open:
+        if due.campaign.key in self.stopped or breaker.is_open:
             return _kept("the campaign was stopped", self._at(STOPPED_S))
         if room is None:
             self._stop(due, f"devices of app {due.app!r} have no Firebase project; add it to NEWSBELL_FCM_APPS")
@@ -267,7 +267,7 @@ class _Run:
     def _ended(self, reply: Reply) -> None:
         message, token = reply.tag
         due = message.due
-        room, breaker = self.sender.rooms[due.app], self._breaker(due.campaign_key)
+        room, breaker = self.sender.rooms[due.app], self._breaker(due.campaign.key)
         if reply.unsent:
             breaker.take_back()
             self._unsent(room, message, reply.unsent)
@@ -284,12 +284,12 @@ class _Run:
                 self._answered(room, message, said, reply.status)
 
     def _answered(self, room: _Room, message: Outgoing, said: Said, status: int) -> None:
-        due, breaker = message.due, self._breaker(message.due.campaign_key)
+        due, breaker = message.due, self._breaker(message.due.campaign.key)
         room.errors.append(said.meaning is Meaning.SERVER)
         if breaker.note(is_bad=said.meaning.is_client_error and not self._is_acted_upon(due, said)):
             self._stop(due, breaker.reason)
         if self.suspects:
-            self._believe(due.campaign_key)
+            self._believe(due.campaign.key)
         if said.meaning is Meaning.SENT:
             self.done.append((message, Outcome("sent", said.name, said.reason)))
         elif said.meaning is Meaning.GONE:
@@ -301,14 +301,14 @@ class _Run:
         elif said.meaning is Meaning.PLATFORM:
             self._platform_off(message, said)
         elif said.meaning is Meaning.PAYLOAD:
-            self._stop(due, f"FCM refuses article {due.article_key!r} as a message ({said.reason})")
+            self._stop(due, f"FCM refuses article {due.article.key!r} as a message ({said.reason})")
             self.done.append((message, Outcome("failed", reason=said.reason)))
         elif said.meaning is Meaning.UNAUTHENTICATED:
             room.fault = room.fault or f"FCM refuses the access token of {room.project.id}, a renewed one too"
             self._stop(due, room.fault)
             self.done.append((message, _kept(said.reason)))
         else:
-            self.suspects.setdefault(due.campaign_key, []).append((message, said, breaker.answered))
+            self.suspects.setdefault(due.campaign.key, []).append((message, said, breaker.answered))
 
     def _is_acted_upon(self, due: Due, said: Said) -> bool:
         """A platform's refusal that came after the platform was switched off for it."""
@@ -341,7 +341,7 @@ class _Run:
             again = self.sender.composer.compose(due, self.sender.clock.now(), by_token=True)
             self.next.append(again)
             return
-        is_stopped = due.campaign_key in self.stopped
+        is_stopped = due.campaign.key in self.stopped
         self.done.append((message, Outcome("gone", reason=said.reason, device="" if is_stopped else "gone")))
 
     def _slow_down(self, room: _Room, message: Outgoing, said: Said) -> None:
@@ -359,7 +359,7 @@ class _Run:
         if said.retry_after_s is not None or status == 502 or sum(room.errors) >= STORM:
             self._pause(room, said.retry_after_s, BAD_GATEWAY_S if status == 502 else BACKOFF_S)
             room.errors.clear()
-        if due.mode != "at_least_once":
+        if due.campaign.mode != "at_least_once":
             self.done.append((message, Outcome("unknown", reason=said.reason)))
             return
         spread = 0.5 + self.sender.pacer.rng.random()
@@ -379,11 +379,11 @@ class _Run:
 
     def _stop(self, due: Due, why: str) -> None:
         """The campaign stops; refusals not believed yet change no device."""
-        if due.campaign_key in self.stopped:
+        if due.campaign.key in self.stopped:
             return
-        log.error("campaign %s stops: %s", due.campaign_key, why)
-        self.stopped[due.campaign_key] = why
-        self.untold.add(due.campaign_key)
+        log.error("campaign %s stops: %s", due.campaign.key, why)
+        self.stopped[due.campaign.key] = why
+        self.untold.add(due.campaign.key)
 
     def _believe(self, campaign: str) -> None:
         """Refusals that a whole window of answers followed are about their device, not about us."""

@@ -60,7 +60,7 @@ class FirebaseSender:
             yield one, self._outcome(one, what)
 
     def _breaker(self, message: Outgoing) -> Breaker:
-        return self.breakers.setdefault(message.due.campaign_key, Breaker())
+        return self.breakers.setdefault(message.due.campaign.key, Breaker())
 
     def _outcome(self, message: Outgoing, said: Said) -> Outcome:
         breaker, meaning = self._breaker(message), said.meaning

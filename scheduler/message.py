@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from data.alerts import Due
+from data.alerts import Due, DueArticle, DueCampaign
 from data.errors import InvalidInput
 from recommender.push import Policy
 from scheduler.template import (
@@ -56,24 +56,25 @@ class Composer:
     def __init__(self, look: Look | None = None) -> None:
         self.look = look or Look()
         self._templates: dict[tuple[Any, ...], Template] = {}
+        self._near: dict[tuple[int, int, str], tuple[Template, DueCampaign, DueArticle]] = {}
         self._times: tuple[datetime | None, datetime | None, bytes, bytes] = (None, None, b"", b"")
         self._priority = lru_cache(maxsize=1_024)(_priority)
 
     def content(self, due: Due) -> Content:
         """What this delivery shares with others."""
         return Content(
-            due.campaign_key,
-            self._priority(json.dumps(due.policy, sort_keys=True), due.campaign_kind),
+            due.campaign.key,
+            self._priority(json.dumps(due.campaign.policy, sort_keys=True), due.campaign.kind),
             due.platform,
-            due.article_key,
+            due.article.key,
             # One tag a story: a second message about it replaces the first on the screen, not stands beside it.
-            f"story-{due.story_id}" if due.story_id else f"article-{due.article_id}",
-            str(due.story_id or ""),
-            due.title,
-            due.summary,
-            due.url,
-            due.image_url,
-            due.collapse_key,
+            f"story-{due.article.story_id}" if due.article.story_id else f"article-{due.article.id}",
+            str(due.article.story_id or ""),
+            due.article.title,
+            due.article.summary,
+            due.article.url,
+            due.article.image_url,
+            due.campaign.collapse_key,
         )
 
     def compose(self, due: Due, now: datetime, *, by_token: bool = False) -> Outgoing:
@@ -85,10 +86,24 @@ class Composer:
         return Outgoing(due, payload, target.startswith(b'"token"'))
 
     def _template(self, due: Due) -> Template:
-        """By all that `content` is made of: to make that, too, for every device would cost more than its message."""
+        """By the very campaign and article first, which deliveries of a claim share: comparing what they say would
+        cost more than the message."""
+        near = (id(due.campaign), id(due.article), due.platform)
+        found = self._near.get(near)
+        if found is None:
+            if len(self._near) >= TEMPLATES:
+                self._near.clear()
+            # with the two it was made of: as long as they are kept, no other object has their ids
+            found = self._near[near] = (self._equal(due), due.campaign, due.article)
+        return found[0]
+
+    def _equal(self, due: Due) -> Template:
+        """By all that `content` is made of."""
+        campaign, article = due.campaign, due.article
         shared = (
-            *(due.campaign_key, due.campaign_kind, _quoted(due.policy), due.platform, due.article_id, due.article_key),
-            *(due.title, due.summary, due.url, due.image_url, due.story_id, due.collapse_key),
+            *(campaign.key, campaign.kind, _quoted(campaign.policy), campaign.collapse_key, due.platform),
+            *(article.id, article.key, article.title, article.summary, article.url, article.image_url),
+            article.story_id,
         )
         found = self._templates.get(shared)
         if found is None:

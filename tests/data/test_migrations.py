@@ -3,13 +3,16 @@
 import logging
 from pathlib import Path
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
 import data.models  # noqa: F401
+from benchmarks.fcm_outbox import fill
 from data import migrate
 from data.store import Store
 
@@ -23,6 +26,24 @@ def test_migrating_leads_to_exactly_the_models(store: Store) -> None:
 def test_migrating_twice_runs_nothing_the_second_time(store: Store) -> None:
     assert store.migrate() == []
     store.check()
+
+
+@pytest.mark.parametrize(
+    "change", ["state = 'lost'", "state = 'sending'", "lease_until = 7", "is_told = not is_told", "state = 'expired'"]
+)
+def test_a_delivery_has_a_state_and_what_goes_with_it(store: Store, change: str) -> None:
+    fill(store, 1)
+    with pytest.raises(IntegrityError), store.transaction() as connection:
+        connection.execute(text(f"update delivery set {change}"))
+    with store.transaction() as connection:
+        connection.execute(text("update delivery set state = 'expired', is_told = :no"), {"no": False})
+
+
+def test_sqlite_finds_its_schema_sound(sqlite_store: Store) -> None:
+    with sqlite_store.engine.connect() as connection:
+        assert connection.execute(text("pragma integrity_check")).scalar_one() == "ok"
+        made = connection.execute(text("select sql from sqlite_master where name = 'delivery'")).scalar_one()
+    assert "state in (" not in made, "a list is built anew for every row that is changed by itself"
 
 
 def test_every_migration_can_be_undone(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from data.alerts import CampaignRow, Due
+from data.alerts import CampaignRow, Due, DueArticle, DueCampaign, Wishes
 from data.campaigns import Campaigns
 from data.clock import SystemClock
 from data.store import Store
@@ -115,6 +115,22 @@ def newsroom_on_each(store: Store) -> Newsroom:
     return Newsroom(store)
 
 
+def due_of(**flat: Any) -> Due:
+    """A delivery from the names of its parts' fields, of which none is in two parts but for an id, a key and a kind:
+    those have `article_` or `campaign_` before them."""
+
+    def part(kind: Any, prefix: str) -> Any:
+        names = {name: f"{prefix}{name}" if name in ("id", "key", "kind") else name for name in kind.__struct_fields__}
+        return kind(**{name: flat.pop(given) for name, given in names.items() if given in flat})
+
+    parts = {
+        "article": part(DueArticle, "article_"),
+        "campaign": part(DueCampaign, "campaign_"),
+        "wishes": part(Wishes, ""),
+    }
+    return Due(**flat, **parts)
+
+
 @pytest.fixture
 def make_due() -> Callable[..., Due]:
     def make(**fields: Any) -> Due:
@@ -157,7 +173,7 @@ def make_due() -> Callable[..., Due]:
             "device_state": "active",
             "device_reader_id": 1,
         }
-        return Due(**given | fields)
+        return due_of(**given | fields)
 
     return make
 

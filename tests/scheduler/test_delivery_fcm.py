@@ -143,7 +143,7 @@ def test_breaking_news_overtakes_a_digest_that_was_ready_before_it(newsroom_on_e
 
         def send(self, messages: Iterator[Outgoing]) -> Iterator[tuple[Outgoing, Outcome]]:
             for one in messages:
-                self.campaigns.append(one.due.campaign_key)
+                self.campaigns.append(one.due.campaign.key)
                 yield one, Outcome("sent", "m")
 
     newsroom_on_each.article("tariffs", "New tariffs on cars")

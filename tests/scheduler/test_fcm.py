@@ -201,7 +201,7 @@ def test_a_poisoned_message_stops_its_campaign_alone(fake: Fake, sender_to: Send
     server = fake(rules=[{"answer": "payload", "article": "poison"}])
     messages = many(600, campaign_key=lambda n: f"c{n % 2}", article_key=lambda n: "poison" if n % 2 else "good")
     results = send(sender_to(server), messages)
-    good, bad = ([one for one in results if one[0].due.campaign_key == key] for key in ("c0", "c1"))
+    good, bad = ([one for one in results if one[0].due.campaign.key == key] for key in ("c0", "c1"))
     assert states(good) == {"sent": 300}
     assert states(bad) == {"failed": 100, "ready": 200}
     assert devices(results) == {}

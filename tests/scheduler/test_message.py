@@ -41,7 +41,7 @@ PARTS: dict[str, Callable[[Due], dict[str, Any]]] = {
         "webpush": messaging.WebpushConfig(
             headers={"TTL": "21600", "Urgency": "normal", "Topic": "story-7"},
             notification=messaging.WebpushNotification(tag="story-7"),
-            fcm_options=messaging.WebpushFCMOptions(link=due.url),
+            fcm_options=messaging.WebpushFCMOptions(link=due.article.url),
         )
     },
 }
@@ -52,8 +52,8 @@ def test_a_spliced_message_is_what_firebase_admin_builds_whole(make_due: MakeDue
     due = make_due(platform=platform)
     whole = messaging.Message(
         fid="fid-1",
-        data={"article_id": "tariffs", "story_id": "7", "url": due.url, "delivery_id": "d1"},
-        notification=messaging.Notification(title="New tariffs", body=due.summary, image=due.image_url),
+        data={"article_id": "tariffs", "story_id": "7", "url": due.article.url, "delivery_id": "d1"},
+        notification=messaging.Notification(title="New tariffs", body=due.article.summary, image=due.article.image_url),
         **PARTS[platform](due),
         fcm_options=messaging.FCMOptions(analytics_label="morning"),
     )
@@ -106,7 +106,7 @@ def test_a_message_fits_what_fcm_takes(make_due: MakeDue, now: datetime) -> None
     made = compose(due, now)
     assert len(made.json.encode()) <= 4_096
     assert "image" not in made.body["message"]["notification"]
-    assert made.body["message"]["data"]["url"] == due.url
+    assert made.body["message"]["data"]["url"] == due.article.url
 
 
 def test_a_url_too_long_for_any_message_is_refused(make_due: MakeDue, now: datetime) -> None:

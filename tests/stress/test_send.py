@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from data.alerts import Due, Outcome
+from data.alerts import Due, DueCampaign, Outcome
 from data.clock import SystemClock
 from scheduler.fake_fcm.script import make_script
 from scheduler.fake_fcm.server import FakeFcm, running
@@ -46,6 +47,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "gateway errors": {"rules": [{"answer": "bad_gateway", "first": 5_000, "last": 5_000}]},
 }
 # A reset takes answers with it that the server had written and nobody had read: how many is the kernel's business.
+CAMPAIGNS = [DueCampaign(number, f"c{number}", "digest", {}) for number in range(10)]
 ANSWERS_LOST = "connections reset after processing"
 
 
@@ -53,9 +55,7 @@ def due(number: int, now: Any) -> Due:
     """Campaign c0 to c9, article a0 to a49, a device each."""
     from benchmarks.fcm_clients import due as made
 
-    one = made(number, now)
-    fields = {name: getattr(one, name) for name in one.__struct_fields__}
-    return Due(**fields | {"campaign_key": f"c{number % 10}"})
+    return msgspec.structs.replace(made(number, now), campaign=CAMPAIGNS[number % 10])
 
 
 def sender_to(server: FakeFcm) -> FcmSender:
@@ -97,14 +97,14 @@ def to_the_end(sender: FcmSender, left: list[Outgoing]) -> tuple[dict[int, Outco
         again: list[tuple[Outgoing, Outcome]] = []
         for one, outcome in sender.send(iter(left)):
             if outcome.stops:
-                stopped.add(one.due.campaign_key)
+                stopped.add(one.due.campaign.key)
             if outcome.state == "ready":
                 again.append((one, outcome))
             else:
                 ended[one.due.id] = outcome
         kept += len(again)
-        ended.update((one.due.id, outcome) for one, outcome in again if one.due.campaign_key in stopped)
-        left = [one for one, _ in again if one.due.campaign_key not in stopped]
+        ended.update((one.due.id, outcome) for one, outcome in again if one.due.campaign.key in stopped)
+        left = [one for one, _ in again if one.due.campaign.key not in stopped]
         time.sleep(max(0.0, *(room.until_s - time.monotonic() for room in sender.rooms.values()), 0.0))
     return ended, kept
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from data.alerts import Due, NewDelivery, Outcome
+from data.alerts import Due, DueArticle, DueCampaign, NewDelivery, Outcome, Wishes
 from data.campaigns import Campaigns
 from data.clock import FixedClock
 from data.desk_alerts import DeskAlerts
@@ -32,7 +32,7 @@ class Heard:
 
     def send(self, messages: Any) -> Any:
         for one in messages:
-            self.rang.append((one.due.fid, one.due.title))
+            self.rang.append((one.due.fid, one.due.article.title))
             yield one, Outcome("sent", "heard")
 
 
@@ -275,12 +275,12 @@ def test_states_are_left_one_way_only(room: Any) -> None:
 
 def test_recheck_lets_a_test_pass_the_limits_but_no_other_device(room: Any) -> None:
     at = room.now
+    nobody = Wishes("UTC", push=False, quiet_from="00:00", quiet_until="23:59", daily_cap=0, muted_topics=(),
+                    muted_sources=(), muted_stories=())  # fmt: skip
+    article = DueArticle(1, "a", "t", "", "u", None, None, None, (), at, None, None, None)
     due = Due(
-        id=1, key="k", campaign_id=1, campaign_key="t", campaign_kind="test", policy={}, slot="s", attempt=1,
-        expires_at=at + timedelta(hours=1), article_id=1, article_key="a", title="t", summary="", url="u",
-        image_url=None, source_key=None, category=None, topics=(), published_at=at, embargo_until=None,
-        retracted_at=None, story_id=None, reader_id=1, zone="UTC", push=False, quiet_from="00:00", quiet_until="23:59",
-        daily_cap=0, muted_topics=(), muted_sources=(), muted_stories=(), fid="f", token=None, platform="ios",
-        is_test=False, device_state="active", device_reader_id=1, has_read=True,
+        id=1, key="k", campaign=DueCampaign(1, "t", "test", {}), slot="s", attempt=1, expires_at=at, article=article,
+        reader_id=1, wishes=nobody, fid="f", token=None, platform="ios", is_test=False, device_state="active",
+        device_reader_id=1, has_read=True,
     )  # fmt: skip
     assert recheck(due, at) == "test_only"
