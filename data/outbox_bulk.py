@@ -24,37 +24,32 @@ _MOVE = """update delivery set state = cast(:after as varchar), reason = cast(:r
     where id {these} and state = cast(:before as varchar)"""
 _TAKE = """update delivery set state = 'sending', reason = '', lease_until = :lease, sent_at = :now,
     attempt = attempt + 1, fence = :fence where id {these} and state = 'ready'"""
-# A late answer replaces `unknown`, but what was given up as unknown is never made ready again.
-_MAY = """{d}attempt = {attempt} and ({d}state = 'sending' or ({d}state = 'unknown'
-    and {state} not in ('unknown', 'ready')))"""
-_CHANGED = """state = {state}, reason = {reason}, message_name = {name}, lease_until = null,
-    not_before_at = coalesce({retry_us}, {d}not_before_at),
-    sent_at = case when {state} = 'ready' then null else {d}sent_at end"""
 _TOLD_STATES = ", ".join(f"'{state}'" for state in TOLD_STATES)
 _GIVEN = """(select (value->>0)::bigint id, (value->>1)::int attempt, value->>2 state, value->>3 reason,
     value->>4 as name, (value->>5)::bigint retry_us from jsonb_array_elements(cast(:given as jsonb)) value) given"""
-_GIVEN_NAMES = ("attempt", "state", "reason", "name", "retry_us")
-_JOINED, _OLD = ({"d": "d."} | {name: f"{side}.{name}" for name in _GIVEN_NAMES} for side in ("given", "old"))
+# A late answer replaces `unknown`, but what was given up as unknown is never made ready again.
 # One statement locks, moves and notes: what another changes while this waits for its row, it sees as it has become.
 # By id, as everybody locks: nobody waits in a circle.
 # Fenced in as in `ledger`: by statistics of before the sending PostgreSQL looks for its rows among all.
 _SETTLE_JOINED = f"""with old as (select d.id, d.state as before, given.attempt, given.state, given.reason, given.name,
     given.retry_us from (select * from {_GIVEN} order by id) given cross join lateral
     (select id, state, attempt from delivery where id = given.id offset 0 for update) d
-    where {_MAY.format(**_JOINED)}),
-    changed as (update delivery as d set {_CHANGED.format(**_OLD)}, is_told = old.state in ({_TOLD_STATES})
+    where d.attempt = given.attempt and (d.state = 'sending' or (d.state = 'unknown'
+    and given.state not in ('unknown', 'ready')))),
+    changed as (update delivery as d set state = old.state, reason = old.reason, message_name = old.name,
+    lease_until = null, not_before_at = coalesce(old.retry_us, d.not_before_at),
+    sent_at = case when old.state = 'ready' then null else d.sent_at end, is_told = old.state in ({_TOLD_STATES})
     from old where d.id = old.id) {_NOTED} select id, cast(:now as bigint), before, state, reason from old"""  # noqa: S608  nothing but the constants above
-# SQLite has them in a table of the connection's own: its CHECKs build their lists of states once a statement, not once
-# a row, which costs more than the row. Without an index, so that deliveries are looked up by those given, not the other
-# way round. And it writes the key of the story ledger anew whenever a statement names `is_told`: few rows need that.
-_GIVEN_HERE = "given (id int, attempt int, state text, reason text, name text, retry_us int)"
-_NOTE_GIVEN = f"""{_NOTED} select given.id, ?, d.state, given.state, given.reason from temp.given
-    cross join delivery d on d.id = given.id where {_MAY.format(**_JOINED)} order by given.rowid"""  # noqa: S608
-_SETTLE_GIVEN = {
-    told: f"""update delivery as d set {_CHANGED.format(**_JOINED)}{also} from temp.given where d.id = given.id
-    and {_MAY.format(**_JOINED)} and (given.state in ({_TOLD_STATES})) = {told:d}"""  # noqa: S608  constants
-    for told, also in ((True, ""), (False, ", is_told = 0"))
-}
+# SQLite has them in a table of the connection's own, those that ended alike at once: what they share is a value of the
+# statement. Without an index, so that deliveries are looked up by those given, not the other way round. And it writes
+# the key of the story ledger anew whenever a statement names `is_told`: few rows need that.
+_GIVEN_HERE = "given (id int, name text, retry_us int)"
+_ALIKE = "d.attempt = :attempt and (d.state = 'sending' or (d.state = 'unknown' and :may_late))"
+_NOTE_ALIKE = f"""{_NOTED} select given.id, :now, d.state, :state, :reason from temp.given
+    cross join delivery d on d.id = given.id where {_ALIKE} order by given.rowid"""  # noqa: S608  constants
+_SETTLE_ALIKE = f"""update delivery as d set state = :state, reason = :reason, message_name = given.name,
+    lease_until = null, not_before_at = coalesce(given.retry_us, d.not_before_at){{also}} from temp.given
+    where d.id = given.id and {_ALIKE}"""  # noqa: S608  constants
 _PRUNE = """update device set state = :state where fid in {fids} and state = 'active'"""
 _FIDS = {
     "sqlite": "(select value from json_each(:fids))",
@@ -118,7 +113,7 @@ def take(connection: Connection, ids: Sequence[int], now: datetime, *, lease_s: 
     if ids:
         noted = {"now": micros(now), "before": "ready", "after": "sending", "reason": ""}
         lease_until = now + timedelta(seconds=lease_s)
-        _changed(connection, _TAKE, ids, noted, lease=micros(lease_until), fence=fence)
+        _changed(connection, _TAKE, ids, noted, are_looked_at=True, lease=micros(lease_until), fence=fence)
         connection.execute(insert(CLAIMED).values(lease_until=lease_until, delivery_ids=list(ids)))
 
 
@@ -146,11 +141,28 @@ def settle(connection: Connection, results: Sequence[tuple[Due, Outcome]], now: 
 
 
 def _settle_given(connection: Connection, rows: Sequence[tuple[Any, ...]], now_us: int) -> int:
+    alike: dict[tuple[int, str, str], list[tuple[int, str | None, int | None]]] = {}
+    for number, attempt, state, reason, name, retry_us in rows:
+        alike.setdefault((attempt, state, reason), []).append((number, name, retry_us))
+    connection.exec_driver_sql(f"create temporary table if not exists {_GIVEN_HERE}")
+    return sum(_settle_alike(connection, some, *shared, now_us) for shared, some in alike.items())
+
+
+def _settle_alike(
+    connection: Connection,
+    rows: Sequence[tuple[int, str | None, int | None]],
+    attempt: int,
+    state: str,
+    reason: str,
+    now_us: int,
+) -> int:
     run = connection.exec_driver_sql
-    run(f"create temporary table if not exists {_GIVEN_HERE}")
-    run("insert into temp.given values (?, ?, ?, ?, ?, ?)", list(rows))
-    run(_NOTE_GIVEN, (now_us,))
-    changed = sum(int(run(_SETTLE_GIVEN[told]).rowcount) for told in {row[2] in TOLD_STATES for row in rows})
+    run("insert into temp.given values (?, ?, ?)", list(rows))
+    shared = {"now": now_us, "attempt": attempt, "state": state, "reason": reason}
+    shared["may_late"] = state not in ("unknown", "ready")
+    run(_NOTE_ALIKE, shared)
+    also = (", sent_at = null" if state == "ready" else "") + ("" if state in TOLD_STATES else ", is_told = 0")
+    changed = int(run(_SETTLE_ALIKE.format(also=also), shared).rowcount)
     run("delete from temp.given")
     return changed
 
@@ -173,14 +185,26 @@ def prune(connection: Connection, results: Sequence[tuple[Due, Outcome]]) -> Non
             connection.execute(statement, {"fids": _json(fids), "state": state})
 
 
-def _changed(connection: Connection, change: str, ids: Sequence[int], noted: dict[str, Any], **values: Any) -> int:
-    """Change these deliveries and note it: one statement on PostgreSQL, where each is a way there and back."""
+def _changed(
+    connection: Connection,
+    change: str,
+    ids: Sequence[int],
+    noted: dict[str, Any],
+    *,
+    are_looked_at: bool = False,
+    **values: Any,
+) -> int:
+    """Change these deliveries and note it: one statement on PostgreSQL, where each is a way there and back.
+
+    `are_looked_at`: all of them are what `change` asks for, as this transaction has seen.
+    """
     name = connection.dialect.name
     change, given = change.format(these=_THESE[name]), {"ids": _numbers(connection, ids), **noted, **values}
     if name == "postgresql":
         both = f"with moved as ({change} returning id) {_NOTE} moved"
         return int(connection.execute(text(both), given).rowcount)
-    which = f"delivery where id {_THESE[name]} and state = :before"
+    each = "(select value id from json_each(:ids))"  # SQLite has one writer: us
+    which = each if are_looked_at else f"delivery where id {_THESE[name]} and state = :before"
     connection.execute(text(f"{_NOTE} {which}"), given)
     return int(connection.execute(text(change), given).rowcount)
 

@@ -243,6 +243,8 @@ class _Run:
         if room.fault:
             self._stop(due, room.fault)
             return _kept("no access token")
+        if not (room.until_s or self.sender.platforms_off):  # nearly always
+            return None
         now_s = time.monotonic()
         if room.until_s > now_s:
             return _kept("the project waits", self._at(room.until_s - now_s), holds_app=True)
@@ -259,15 +261,13 @@ class _Run:
             return 0
         self.sender.pacer.take(room.project.id)
         breaker.start()
-        self.sender.transport.post(room.project.url, token, message.payload, (message, token))
+        self.sender.transport.post(room.project.url, token, message.payload, (message, token, room, breaker))
         return 1
 
     # --- coming back ---
 
     def _ended(self, reply: Reply) -> None:
-        message, token = reply.tag
-        due = message.due
-        room, breaker = self.sender.rooms[due.app], self._breaker(due.campaign.key)
+        message, token, room, breaker = reply.tag
         if reply.unsent:
             breaker.take_back()
             self._unsent(room, message, reply.unsent)
@@ -281,10 +281,10 @@ class _Run:
                 breaker.take_back()
                 self.next.append(message)
             else:
-                self._answered(room, message, said, reply.status)
+                self._answered(room, breaker, message, said, reply.status)
 
-    def _answered(self, room: _Room, message: Outgoing, said: Said, status: int) -> None:
-        due, breaker = message.due, self._breaker(message.due.campaign.key)
+    def _answered(self, room: _Room, breaker: Breaker, message: Outgoing, said: Said, status: int) -> None:
+        due = message.due
         room.errors.append(said.meaning is Meaning.SERVER)
         if breaker.note(is_bad=said.meaning.is_client_error and not self._is_acted_upon(due, said)):
             self._stop(due, breaker.reason)

@@ -115,7 +115,7 @@ class Composer:
     def _until(self, expires_at: datetime, now: datetime) -> tuple[bytes, bytes]:
         """Seconds left and the second it ends: the same for most messages of a claim, and so the same objects."""
         times = self._times
-        if times[0] is not expires_at or times[1] is not now:
+        if times[1] is not now or times[0] != expires_at:
             left_s = _left_s(expires_at, now)
             times = self._times = (expires_at, now, b"%d" % left_s, b"%d" % int(expires_at.timestamp()))
         return times[2], times[3]
