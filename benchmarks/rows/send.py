@@ -59,10 +59,13 @@ def _transport(name: str, server: Open, small: float, command: str, *, pinned: b
 
 
 def _outbox(name: str, server: Open, count: int, command: str) -> Rates:
-    """One line of `send_each` (no outbox at all), then draining on each database by one and by two processes."""
+    """`send_each` (no outbox at all) with a core of its own and without, then draining on each database by one and by
+    two processes."""
     lines: list[dict[str, Any]] = []
     with _running(server) as running:
-        lines.append(_client(running, REFERENCE, max(500, count // 15), pinned=True))
+        some = max(500, count // 15)
+        lines.append(_client(running, REFERENCE, some, pinned=True))
+        lines.append(_client(running, REFERENCE, some, pinned=False) | {"name": f"{REFERENCE}, no core assigned"})
         for database, opened in (("SQLite", _sqlite), ("PostgreSQL", _postgres)):
             for processes in (1, 2):
                 with opened() as (url, pid):
@@ -79,6 +82,7 @@ def _outbox(name: str, server: Open, count: int, command: str) -> Rates:
         ],
         caveats=[
             "`send_each` writes nothing down; SQLite is part of the client.",
+            "The reference has a core of its own, which is when it is cheapest; nothing else here has.",
             "The client's CPU is the sum over its processes.",
         ],
         command=command,
