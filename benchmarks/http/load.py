@@ -31,6 +31,8 @@ POST = (
     SEEDED
     + """
 local run, sent = "{run}", 0
+local drawn = {{}}
+for line in io.lines("{drawn}") do drawn[#drawn + 1] = line end
 local headers = {{["Authorization"] = "Bearer {key}", ["Content-Type"] = "application/json"}}
 setup = function(thread) thread:set("number", math.random(1000000000)) end
 request = function()
@@ -38,8 +40,8 @@ request = function()
   for i = 1, {size} do
     sent = sent + 1
     items[i] = string.format(
-      '{{"id":"%s-%d-%d","reader":"r%d","article":"a%d","kind":"read","at":"{at}","dwell_s":12.5,"served_id":"%s","position":%d}}',
-      run, number, sent, math.random({readers}) - 1, math.random({articles}) - 1, run, i)
+      '{{"id":"%s-%d-%d",%s,"kind":"read","at":"{at}","dwell_s":12.5,"served_id":"%s","position":%d}}',
+      run, number, sent, drawn[math.random(#drawn)], run, i)
   end
   return wrk.format("POST", "/v1/events", headers, "[" .. table.concat(items, ",") .. "]")
 end

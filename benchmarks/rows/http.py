@@ -160,27 +160,38 @@ class Bench:
         """Batches of 100, and 64 clients with one event each beside one transaction for each."""
         facts: dict[str, Any] = {}
         lines = []
-        for size, connections in ((100, 8), (1, 64)):
-            script = POST.format(
-                run=uuid4().hex,
-                key=self.key,
-                size=size,
-                at=datetime.now(UTC).isoformat(),
-                readers=self.size.readers,
-                articles=self.size.articles,
-            )
+        for size, connections, is_even in ((100, 8, False), (100, 32, False), (1, 64, False), (100, 8, True)):
             before = self._count()
-            load = wrk(where, pid, script, self.folder, connections=connections, seconds=self.seconds)
+            load = wrk(
+                where,
+                pid,
+                self._posts(size, is_even=is_even),
+                self.folder,
+                connections=connections,
+                seconds=self.seconds,
+            )
             accepted = self._count() - before
-            facts[f"accepted a second, {connections} clients, {size} a post"] = accepted / load.seconds
-            facts[f"p99 ms, {connections} clients, {size} a post"] = load.p99_ms
-            facts[f"not answered 202, {size} a post"] = load.failed
-            lines.append(_line(f"Newsbell, {connections} clients, {size} a post", load))
+            what = f"{connections} clients, {size} a post{', drawn evenly' if is_even else ''}"
+            facts[f"accepted a second, {what}"] = accepted / load.seconds
+            facts[f"p99 ms, {what}"] = load.p99_ms
+            facts[f"not answered 202, {what}"] = load.failed
+            lines.append(_line(f"Newsbell, {what}", load))
         alone = self._one_by_one()
         facts["one transaction for each event, in process: a second"] = alone
         facts["64 clients beside that"] = facts["accepted a second, 64 clients, 1 a post"] / alone
-        about = "CPU time of the server for one post of events."
+        about = "CPU time of the server for one post of events; readers and articles drawn by Zipf's law."
         return Report(f"http_events_{self.kind}", about, facts, lines, command=self.command)
+
+    def _posts(self, size: int, *, is_even: bool) -> str:
+        """What wrk posts."""
+        random = np.random.default_rng(self.seed)
+        exponent = 0.0 if is_even else 1.0
+        readers, articles = (zipf(random, many, PATHS, exponent) for many in (self.size.readers, self.size.articles))
+        drawn = self.folder / "events.txt"
+        pairs = zip(readers.tolist(), articles.tolist(), strict=True)
+        drawn.write_text("\n".join(f'"reader":"r{reader}","article":"a{article}"' for reader, article in pairs))
+        at = datetime.now(UTC).isoformat()
+        return POST.format(run=uuid4().hex, key=self.key, size=size, at=at, drawn=drawn)
 
     def _count(self) -> int:
         with Store.open(self.url) as store:
