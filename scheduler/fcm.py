@@ -18,9 +18,9 @@ from scheduler.fcm_transport import REFUSED, Reply, Transport
 from scheduler.message import Composer, Outgoing
 from scheduler.pacer import Pacer
 from scheduler.projects import CredentialRefused, Project
+from scheduler.suspects import Result, Suspects, kept
 
 log = logging.getLogger(__name__)
-Result = tuple[Outgoing, Outcome]
 POLL_S = 0.05
 PATIENCE_S = 1.0  # a wait longer than this gives messages back instead of holding them
 CALM_S = 600.0  # a campaign silent for this long begins with a canary again
@@ -139,7 +139,7 @@ class _Run:
         self.waiting = 0  # in all canaries
         self.done: list[Result] = []
         self.breakers: dict[str, Breaker] = {}
-        self.suspects: dict[str, list[tuple[Outgoing, Said, int]]] = {}  # refusals not yet believed
+        self.suspects = Suspects()
         self.stopped: dict[str, str] = {}  # campaign -> why
         self.untold: set[str] = set()  # campaigns whose stop no outcome has told yet
 
@@ -188,8 +188,8 @@ class _Run:
             due = message.due
             room = sender.rooms.get(due.app)
             breaker = self._breaker(due.campaign.key)
-            if (kept := self._held_back(room, due, breaker)) is not None or room is None:
-                self.done.append((message, kept or _kept("no project")))
+            if (held := self._held_back(room, due, breaker)) is not None or room is None:
+                self.done.append((message, held or kept("no project")))
             elif not breaker.may_start():
                 self.canaries.setdefault(due.campaign.key, deque()).append(message)
                 self.waiting += 1
@@ -236,20 +236,20 @@ class _Run:
     def _held_back(self, room: _Room | None, due: Due, breaker: Breaker) -> Outcome | None:
         """Why this one is given back unsent, if it is."""
         if due.campaign.key in self.stopped or breaker.is_open:
-            return _kept("the campaign was stopped", self._at(STOPPED_S))
+            return kept("the campaign was stopped", self._at(STOPPED_S))
         if room is None:
             self._stop(due, f"devices of app {due.app!r} have no Firebase project; add it to NEWSBELL_FCM_APPS")
-            return _kept("no project", self._at(STOPPED_S))
+            return kept("no project", self._at(STOPPED_S))
         if room.fault:
             self._stop(due, room.fault)
-            return _kept("no access token")
+            return kept("no access token")
         if not (room.until_s or self.sender.platforms_off):  # nearly always
             return None
         now_s = time.monotonic()
         if room.until_s > now_s:
-            return _kept("the project waits", self._at(room.until_s - now_s), holds_app=True)
+            return kept("the project waits", self._at(room.until_s - now_s), holds_app=True)
         off_s = self.sender.platforms_off.get((due.app, due.platform), 0.0)
-        return _kept("the platform waits", self._at(off_s - now_s)) if off_s > now_s else None
+        return kept("the platform waits", self._at(off_s - now_s)) if off_s > now_s else None
 
     def _start(self, room: _Room, message: Outgoing, breaker: Breaker) -> int:
         """Post it; 1 if it went, 0 if there is no token to post with."""
@@ -295,7 +295,8 @@ class _Run:
         elif said.meaning is Meaning.GONE:
             self._gone(message, said)
         elif said.meaning is Meaning.QUOTA:
-            self._slow_down(room, message, said)
+            wait_s = self._pause(room, said.retry_after_s, None)
+            self.done.append((message, kept(said.reason, self._at(wait_s), holds_app=True)))
         elif said.meaning is Meaning.SERVER:
             self._server_failed(room, message, said, status)
         elif said.meaning is Meaning.PLATFORM:
@@ -306,9 +307,9 @@ class _Run:
         elif said.meaning is Meaning.UNAUTHENTICATED:
             room.fault = room.fault or f"FCM refuses the access token of {room.project.id}, a renewed one too"
             self._stop(due, room.fault)
-            self.done.append((message, _kept(said.reason)))
+            self.done.append((message, kept(said.reason)))
         else:
-            self.suspects.setdefault(due.campaign.key, []).append((message, said, breaker.answered))
+            self.suspects.add(message, said, breaker.answered)
 
     def _is_acted_upon(self, due: Due, said: Said) -> bool:
         """A platform's refusal that came after the platform was switched off for it."""
@@ -322,7 +323,7 @@ class _Run:
             return
         log.warning("cannot reach FCM: %s", why)
         wait_s = self._pause(room, None, BACKOFF_S)
-        self.done.append((message, _kept("FCM not reached", self._at(wait_s), holds_app=True)))
+        self.done.append((message, kept("FCM not reached", self._at(wait_s), holds_app=True)))
 
     def _renewed(self, room: _Room, refused: str) -> bool:
         """Whether there is now a token other than the refused one, which was itself no renewed one."""
@@ -344,10 +345,6 @@ class _Run:
         is_stopped = due.campaign.key in self.stopped
         self.done.append((message, Outcome("gone", reason=said.reason, device="" if is_stopped else "gone")))
 
-    def _slow_down(self, room: _Room, message: Outgoing, said: Said) -> None:
-        wait_s = self._pause(room, said.retry_after_s, None)
-        self.done.append((message, _kept(said.reason, self._at(wait_s), holds_app=True)))
-
     def _pause(self, room: _Room, retry_after_s: float | None, pause_s: float | None) -> float:
         wait_s = self.sender.pacer.slow_down(room.project.id, retry_after_s=retry_after_s, pause_s=pause_s)
         room.until_s = time.monotonic() + wait_s
@@ -364,7 +361,7 @@ class _Run:
             return
         spread = 0.5 + self.sender.pacer.rng.random()
         after_s = min(BACKOFF_MOST_S, BACKOFF_S * 2 ** (due.attempt - 1)) * spread
-        self.done.append((message, _kept(said.reason, self._at(max(after_s, said.retry_after_s or 0)))))
+        self.done.append((message, kept(said.reason, self._at(max(after_s, said.retry_after_s or 0)))))
 
     def _platform_off(self, message: Outgoing, said: Said) -> None:
         due = message.due
@@ -373,7 +370,7 @@ class _Run:
             self.sender.platforms_off[place] = time.monotonic() + PLATFORM_OFF_S
             project = self.sender.rooms[due.app].project.id
             alarm = f"project {project} sends nothing to {due.platform}: its key for that push service is refused"
-        self.done.append((message, _kept(said.reason, self._at(PLATFORM_OFF_S), alarm=alarm)))
+        self.done.append((message, kept(said.reason, self._at(PLATFORM_OFF_S), alarm=alarm)))
 
     # --- believing ---
 
@@ -387,40 +384,17 @@ class _Run:
 
     def _believe(self, campaign: str) -> None:
         """Refusals that a whole window of answers followed are about their device, not about us."""
-        held = self.suspects.get(campaign)
-        if not held:
-            return
-        breaker, is_stopped = self._breaker(campaign), campaign in self.stopped
-        while held and (is_stopped or breaker.answered - held[0][2] >= breaker.window):
-            message, said, _ = held.pop(0)
-            self.done.append((message, _doubted(said) if is_stopped else _believed(said)))
+        breaker = self._breaker(campaign)
+        self.done += self.suspects.ripe(campaign, breaker, is_stopped=campaign in self.stopped)
 
     def _believe_all(self) -> None:
         """At the end: by the share of refusals among what was answered."""
-        for campaign, held in self.suspects.items():
+        for campaign, first in self.suspects.first():
             breaker = self._breaker(campaign)
             doubts = campaign in self.stopped or breaker.bad > breaker.most_share * max(breaker.answered, FEW)
-            if held and doubts:
-                self._stop(held[0][0].due, breaker.reason)
-            self.done += [(message, _doubted(said) if doubts else _believed(said)) for message, said, _ in held]
-        self.suspects.clear()
+            if doubts:
+                self._stop(first.due, breaker.reason)
+            self.done += self.suspects.rest(campaign, are_doubted=doubts)
 
     def _at(self, after_s: float) -> datetime:
         return self.sender.clock.now() + timedelta(seconds=after_s)
-
-
-def _kept(reason: str, retry_at: datetime | None = None, *, alarm: str = "", holds_app: bool = False) -> Outcome:
-    return Outcome("ready", reason=reason, retry_at=retry_at, alarm=alarm, holds_app=holds_app)
-
-
-def _believed(said: Said) -> Outcome:
-    if said.meaning is Meaning.BAD_ADDRESS:
-        return Outcome("gone", reason=said.reason, device="gone")
-    return Outcome("failed", reason=said.reason, device="quarantined" if said.meaning is Meaning.MISMATCH else "")
-
-
-def _doubted(said: Said) -> Outcome:
-    """Nothing is pruned; what the account may not send is kept for when it may."""
-    if said.meaning in (Meaning.MISMATCH, Meaning.DENIED):
-        return _kept(said.reason)
-    return Outcome("failed", reason=said.reason)
