@@ -174,14 +174,15 @@ class Outbox:
         """Let go what was held long enough, unless a person has still to approve its plan."""
         may_go = or_(DELIVERIES.c.plan_id.is_(None), DELIVERIES.c.plan_id.not_in(_unapproved()))
         with self.store.transaction() as connection:
-            due = (WAITING.c.is_held, WAITING.c.not_before_at <= now)
-            held, _ = outbox_waiting.held_and_ready(connection, *due, may_go)
+            come = outbox_waiting.come(now, is_held=(True,))
+            held, _ = outbox_waiting.held_and_ready(connection, come, may_go)
             outbox_waiting.let_go(connection, held)
             return move(connection, held, "held", "ready", now, "hold is over")
 
     def expire(self, now: datetime) -> int:  # held, ready -> expired
         """Give up what is too old to be news."""
-        return self._end_waiting("expired", WAITING.c.expires_at <= now, now, "freshness ended")
+        over = and_(outbox_waiting.come(now), WAITING.c.expires_at <= now)
+        return self._end_waiting("expired", over, now, "freshness ended")
 
     def cancel(
         self, *, now: datetime, reason: str, plan_id: int | None = None, campaign_id: int | None = None

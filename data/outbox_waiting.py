@@ -10,14 +10,13 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Connection, and_, bindparam, select, text
 
-from data.clock import micros
 from data.columns import UtcTime
-from data.models import Delivery, Device, Waiting
+from data.models import Campaign, Delivery, Device, Waiting
 from data.store.database import table
 
-WAITING, DELIVERIES, DEVICES = table(Waiting), table(Delivery), table(Device)
+WAITING, DELIVERIES, DEVICES, CAMPAIGNS = table(Waiting), table(Delivery), table(Device), table(Campaign)
 Place = tuple[int, int, int]  # not_before_us, delivery, campaign: where a ready delivery stands
 _COLUMNS = "campaign_id, is_held, not_before_at, delivery_id, expires_at"
 _ENTER = f"""insert into waiting ({_COLUMNS}) select campaign_id, state = 'held', not_before_at, id, expires_at
@@ -116,7 +115,15 @@ def _numbers(connection: Connection, ids: Collection[int]) -> str:
     return numbers(ids, is_postgres=connection.dialect.name == "postgresql")
 
 
+def come(now: datetime, *, is_held: Sequence[bool] = (False, True)) -> Any:
+    """Those whose time has come, campaign by campaign along the key: whatever waits for later is not looked at.
+
+    What is ready once more may end before its time comes; it is given up when that is.
+    """
+    campaigns = WAITING.c.campaign_id.in_(select(CAMPAIGNS.c.id))
+    return and_(campaigns, WAITING.c.is_held.in_(is_held), WAITING.c.not_before_at <= now)
+
+
 def is_due(connection: Connection, now: datetime) -> bool:
-    """Whether the time of anything has come, or is over."""
-    query = "select 1 from waiting where not_before_at <= :now or expires_at <= :now limit 1"
-    return connection.execute(text(query), {"now": micros(now)}).first() is not None
+    """Whether the time of anything has come."""
+    return connection.execute(select(WAITING.c.delivery_id).where(come(now)).limit(1)).first() is not None

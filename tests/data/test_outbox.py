@@ -151,6 +151,20 @@ def test_what_is_too_old_expires_before_and_during_a_claim(room: Newsroom) -> No
     assert room.outbox.counts() == {"expired": 2}
 
 
+def test_what_is_to_go_again_after_its_end_is_given_up_when_its_time_comes(room: Newsroom) -> None:
+    room.add(room.delivery("f1"), room.delivery("f3", not_before_at=NOW + timedelta(hours=2)))
+    (due,) = room.claim()
+    room.outbox.settle([(due, Outcome("ready", retry_at=NOW + timedelta(hours=8)))], NOW)
+    assert not room.outbox.is_due(NOW + timedelta(hours=1))
+    assert room.outbox.is_due(NOW + timedelta(hours=2))
+    assert room.outbox.expire(NOW + timedelta(hours=7)) == 1, "the other, which never went"
+    assert room.claim(NOW + timedelta(hours=7)) == ()
+    assert not room.outbox.is_due(NOW + timedelta(hours=7))
+    assert room.outbox.is_due(NOW + timedelta(hours=8))
+    assert room.outbox.expire(NOW + timedelta(hours=8)) == 1
+    assert room.outbox.counts() == {"expired": 2}
+
+
 def test_a_vanished_sender_leaves_unknown_and_nothing_is_sent_again(room: Newsroom) -> None:
     room.add(room.delivery("f1"))
     (due,) = room.claim()
