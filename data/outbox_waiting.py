@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, bindparam, select, text
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, text
 
 from data.columns import UtcTime
 from data.models import Campaign, Delivery, Device, Waiting
@@ -125,5 +125,14 @@ def come(now: datetime, *, is_held: Sequence[bool] = (False, True)) -> Any:
 
 
 def is_due(connection: Connection, now: datetime) -> bool:
-    """Whether the time of anything has come."""
-    return connection.execute(select(WAITING.c.delivery_id).where(come(now)).limit(1)).first() is not None
+    """Whether the time of anything has come: a step along the key for each campaign, on either database."""
+    return connection.execute(_due_query(), {"now": now}).first() is not None
+
+
+@lru_cache(maxsize=1)
+def _due_query() -> Any:
+    w = WAITING.c
+    first = select(func.min(w.not_before_at)).where(w.campaign_id == CAMPAIGNS.c.id)
+    now = bindparam("now", type_=UtcTime)
+    come_ = (first.where(w.is_held.is_(is_held)).scalar_subquery() <= now for is_held in (False, True))
+    return select(CAMPAIGNS.c.id).where(or_(*come_)).limit(1)
