@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 from data.alerts import EDITORIAL, GROUP, HANDED_OVER, TOLD_STATES, Tally, Told
 from data.broadcasts import followed, said
 from data.clock import micros, zone
+from data.numbers import THESE
 from data.store import Store
 from data.values import IntArray
 
@@ -52,7 +53,6 @@ _WEEKS = {
     "postgresql": """weeks as materialized (select value->>0 as zone, (value->>1)::bigint as day,
     (value->>2)::bigint week from jsonb_array_elements(cast(:weeks as jsonb)) value),""",
 }
-_THESE = {"sqlite": "in (select value from json_each(:ids))", "postgresql": "= any(cast(:ids as bigint[]))"}
 # PostgreSQL goes by its statistics, which know nothing of a table that a plan has just filled. Fenced in, it can only
 # go reader by reader.
 _THEIRS = {
@@ -141,10 +141,10 @@ def told(
     return Told(*(np.array(found, np.int64).reshape(-1, 6).T.copy()))
 
 
-Numbers = dict[int, tuple[int, int, int, int]]
+Tallies = dict[int, tuple[int, int, int, int]]
 
 
-def tally_of(connection: Connection, ids: str, zones: Collection[str], *, now: datetime) -> Numbers:
+def tally_of(connection: Connection, ids: str, zones: Collection[str], *, now: datetime) -> Tallies:
     """Delivery -> what its reader had over longer times and has left us, this alert left out: (alerts today, on other
     days of the week, unopened in a row, when the newest of those went out). Those without any are left out.
 
@@ -155,25 +155,25 @@ def tally_of(connection: Connection, ids: str, zones: Collection[str], *, now: d
     if not weeks:
         return {}
     first = min(week_us for _, _, week_us in weeks)
-    return _numbers(connection, "judged", {"ids": ids, "weeks": _json(weeks)}, first, now)
+    return _tallies(connection, "judged", {"ids": ids, "weeks": _json(weeks)}, first, now)
 
 
-def _tally(connection: Connection, asked: Sequence[Asked], *, now: datetime, until: datetime | None) -> Numbers:
+def _tally(connection: Connection, asked: Sequence[Asked], *, now: datetime, until: datetime | None) -> Tallies:
     """The same by place, of readers, with what still waits."""
     if not asked:
         return {}
     first = min(one.week_us for one in asked)
-    return _numbers(connection, "tally", {"given": _json(asked)}, first, now, until)
+    return _tallies(connection, "tally", {"given": _json(asked)}, first, now, until)
 
 
-def _numbers(
+def _tallies(
     connection: Connection,
     name: str,
     given: dict[str, str],
     first_us: int,
     now: datetime,
     until: datetime | None = None,
-) -> Numbers:
+) -> Tallies:
     since = min(micros(now - timedelta(days=UNOPENED_DAYS)), first_us - 1)
     until_us = FOREVER_US if until is None else micros(until)
     values = given | {"since": since, "now": micros(now), "until": until_us}
@@ -227,7 +227,7 @@ def _query(dialect: str, name: str) -> Any:
         readers, stories = (_LIST[dialect].format(one) for one in ("readers", "stories"))
         return text(_TOLD.format(readers=readers, stories=stories, states=states))
     is_judged = name == "judged"
-    given = _JUDGED.format(these=_THESE[dialect]) if is_judged else _GIVEN[dialect]
+    given = _JUDGED.format(these=THESE[dialect]) if is_judged else _GIVEN[dialect]
     counted = handed if is_judged else states
     alerts = _ALERTS.format(given=given, theirs=_THEIRS[dialect], handed=handed, states=counted)
     return text(_TALLY.format(weeks=_WEEKS[dialect] if is_judged else "", alerts=alerts))

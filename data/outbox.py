@@ -36,7 +36,7 @@ SHOWN_AS = {
     "expired": "cancelled",
     "suppressed": "cancelled",
 }
-Recheck = Callable[[Due, datetime], str | None]  # None: send; otherwise the reason why not
+Recheck = Callable[[Due], str | None]  # None: send now; otherwise the reason why not
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +314,7 @@ def _judged(due: Sequence[Due], now: datetime, recheck: Recheck) -> dict[int, st
         elif alert_of.get(one.reader_id, alert := (one.campaign.id, one.slot)) != alert:
             verdicts[one.id] = "postponed"
         else:
-            verdicts[one.id] = recheck(one, now)
+            verdicts[one.id] = recheck(one)
             if verdicts[one.id] is None:
                 alert_of[one.reader_id] = alert
     return verdicts

@@ -10,12 +10,12 @@ from sqlalchemy import Connection, delete, insert, select, text
 from data.alerts import TOLD_STATES, Due, NewDelivery, Outcome
 from data.clock import micros
 from data.models import Claimed
-from data.outbox_waiting import enter, numbers
+from data.numbers import THESE, numbers
+from data.outbox_waiting import enter
 from data.store.database import table
 
 CLAIMED = table(Claimed)
 
-_THESE = {"sqlite": "in (select value from json_each(:ids))", "postgresql": "= any(cast(:ids as bigint[]))"}
 _NOTED = "insert into delivery_event (delivery_id, at, before, after, reason)"
 _NOTE = f"""{_NOTED} select id, cast(:now as bigint), cast(:before as varchar), cast(:after as varchar),
     cast(:reason as varchar) from"""
@@ -126,8 +126,8 @@ def left_behind(connection: Connection, now: datetime) -> list[int]:
     if not ids:
         return []
     lock = "order by id for update" if connection.dialect.name == "postgresql" else ""
-    lost = f"select id from delivery where id {_THESE[connection.dialect.name]} and lease_until <= :now {lock}"  # noqa: S608
-    given = {"ids": _numbers(connection, ids), "now": micros(now)}
+    lost = f"select id from delivery where id {THESE[connection.dialect.name]} and lease_until <= :now {lock}"  # noqa: S608
+    given = {"ids": numbers(connection, ids), "now": micros(now)}
     return [int(one) for one in connection.execute(text(lost), given).scalars()]
 
 
@@ -199,18 +199,14 @@ def _changed(
     `are_looked_at`: all of them are what `change` asks for, as this transaction has seen.
     """
     name = connection.dialect.name
-    change, given = change.format(these=_THESE[name]), {"ids": _numbers(connection, ids), **noted, **values}
+    change, given = change.format(these=THESE[name]), {"ids": numbers(connection, ids), **noted, **values}
     if name == "postgresql":
         both = f"with moved as ({change} returning id) {_NOTE} moved"
         return int(connection.execute(text(both), given).rowcount)
     each = "(select value id from json_each(:ids))"  # SQLite has one writer: us
-    which = each if are_looked_at else f"delivery where id {_THESE[name]} and state = :before"
+    which = each if are_looked_at else f"delivery where id {THESE[name]} and state = :before"
     connection.execute(text(f"{_NOTE} {which}"), given)
     return int(connection.execute(text(change), given).rowcount)
-
-
-def _numbers(connection: Connection, ids: Sequence[int]) -> str:
-    return numbers(ids, is_postgres=connection.dialect.name == "postgresql")
 
 
 def _json(value: Any) -> str:

@@ -15,7 +15,8 @@ from data.broadcasts import followed, said
 from data.clock import instant, micros
 from data.columns import UtcTime
 from data.models import Article, Broadcast, Campaign, Delivery, Device, Event, Reader, Source, Story
-from data.outbox_waiting import Place, next_of, numbers
+from data.numbers import THESE, numbers
+from data.outbox_waiting import Place, next_of
 from data.store.database import table
 
 DELIVERIES, CAMPAIGNS, ARTICLES, SOURCES = table(Delivery), table(Campaign), table(Article), table(Source)
@@ -89,13 +90,13 @@ def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due
     if not ids:
         return []
     query = _queries(connection.dialect.name)
-    given = {"ids": query.given(ids)}
+    given = {"ids": numbers(connection, ids)}
     if query.is_postgres:  # on SQLite the whole database has one writer: us
         connection.execute(query.lock, given).scalar_one()
     rows = _whos.decode(connection.execute(query.who, given).scalar_one() or "[]")
     articles = _articles(connection, query, {row.article_id for row in rows})
     campaigns = _campaigns(connection, query, {row.campaign_id for row in rows})
-    said_of = _worded(rows, articles, campaigns)
+    worded = _worded(rows, articles, campaigns)
     read = {one for (one,) in _raw(connection, query.read, given)}
     others: dict[int, list[Any]] = defaultdict(list)
     for row in connection.execute(query.others, given | {"since": now - timedelta(hours=24)}):
@@ -105,7 +106,7 @@ def facts(connection: Connection, ids: Sequence[int], now: datetime) -> list[Due
     due = {
         row.id: _due(
             row,
-            said_of[row.article_id, row.campaign_id],
+            worded[row.article_id, row.campaign_id],
             campaigns[row.campaign_id],
             others.get(row.id, ()),
             row.id in read,
@@ -179,7 +180,7 @@ def _alerts(row: _Who, article: DueArticle, alerts: Sequence[Any]) -> tuple[int,
 def _articles(connection: Connection, query: "_Queries", ids: Collection[int]) -> dict[int, DueArticle]:
     """Read once, however many deliveries an article has."""
     found = {}
-    for row in _raw(connection, query.what, {"ids": query.given(ids)}):
+    for row in _raw(connection, query.what, {"ids": numbers(connection, ids)}):
         names = _names(row[8]) if isinstance(row[8], str) else tuple(row[8])
         times = (None if one is None else instant(one) for one in row[9:12])
         fields: tuple[Any, ...] = (*row[:8], names, *times, row[12])
@@ -188,7 +189,7 @@ def _articles(connection: Connection, query: "_Queries", ids: Collection[int]) -
 
 
 def _campaigns(connection: Connection, query: "_Queries", ids: Collection[int]) -> dict[int, DueCampaign]:
-    rows = connection.execute(query.why, {"ids": query.given(ids)})
+    rows = connection.execute(query.why, {"ids": numbers(connection, ids)})
     return {row.id: DueCampaign(*row) for row in rows}
 
 
@@ -246,17 +247,13 @@ _READ_FENCED = f"""{_SAME} theirs as materialized (select told_id, array_agg(art
 
 
 class _Queries:
-    """Every query takes its numbers as one value: thousands of parameters would cost more than the rows."""
+    """Every query takes its numbers as one value: see `numbers`."""
 
     def __init__(self, *, is_postgres: bool) -> None:
         self.is_postgres = is_postgres
         self.lock = self._lock()
         self.who, self.what, self.why = self._who(), self._what(), self._why()
         self.read, self.others = self._read(), self._others()
-
-    def given(self, ids: Collection[int]) -> Any:
-        """The value of the parameter `ids`, as text: the driver would look at every number of a list."""
-        return numbers(ids, is_postgres=self.is_postgres)
 
     def _in(self, column: Any) -> Any:
         if self.is_postgres:
@@ -299,7 +296,7 @@ class _Queries:
 
     def _read(self) -> Any:
         """The deliveries whose article, or another of its story, the reader has read."""
-        these = "= any(cast(:ids as bigint[]))" if self.is_postgres else "in (select value from json_each(:ids))"
+        these = THESE["postgresql" if self.is_postgres else "sqlite"]
         kinds, away = (", ".join(f"'{kind}'" for kind in some) for some in (READ_KINDS, AWAY_KINDS))
         query = _READ_FENCED if self.is_postgres else _READ_JOINED
         return text(query.format(these=these, kinds=kinds, away=away))

@@ -9,11 +9,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, text
 
 from data.columns import UtcTime
 from data.models import Campaign, Delivery, Device, Waiting
+from data.numbers import THESE, numbers
 from data.store.database import table
 
 WAITING, DELIVERIES, DEVICES, CAMPAIGNS = table(Waiting), table(Delivery), table(Device), table(Campaign)
@@ -21,7 +21,6 @@ Place = tuple[int, int, int]  # not_before_us, delivery, campaign: where a ready
 _COLUMNS = "campaign_id, is_held, not_before_at, delivery_id, expires_at"
 _ENTER = f"""insert into waiting ({_COLUMNS}) select campaign_id, state = 'held', not_before_at, id, expires_at
     from delivery where {{which}} on conflict do nothing"""  # noqa: S608  constants
-_THEIRS = {"sqlite": "in (select value from json_each(:ids))", "postgresql": "= any(cast(:ids as bigint[]))"}
 _LEAVE = """delete from waiting where campaign_id = ? and is_held = 0
     and (not_before_at, delivery_id) >= (?, ?) and (not_before_at, delivery_id) <= (?, ?)"""
 _LEAVE_ALL = """delete from waiting w using unnest(%s::bigint[], %s::bigint[], %s::bigint[]) as g(at, id, campaign)
@@ -37,8 +36,8 @@ def enter_new(connection: Connection, plan_id: int, after_id: int) -> None:
 def enter(connection: Connection, ids: Sequence[int]) -> None:
     """Deliveries that are ready once more."""
     if ids:
-        which = f"id {_THEIRS[connection.dialect.name]} and state = 'ready'"
-        connection.execute(text(_ENTER.format(which=which)), {"ids": _numbers(connection, ids)})
+        which = f"id {THESE[connection.dialect.name]} and state = 'ready'"
+        connection.execute(text(_ENTER.format(which=which)), {"ids": numbers(connection, ids)})
 
 
 def leave(connection: Connection, places: Sequence[Place], *, are_next: bool) -> None:
@@ -50,7 +49,7 @@ def leave(connection: Connection, places: Sequence[Place], *, are_next: bool) ->
         connection.exec_driver_sql(_LEAVE, _stretches(places) if are_next else list(each))
     else:
         columns = zip(*places, strict=True)
-        connection.exec_driver_sql(_LEAVE_ALL, tuple(numbers(column, is_postgres=True) for column in columns))
+        connection.exec_driver_sql(_LEAVE_ALL, tuple(numbers(connection, column) for column in columns))
 
 
 def _stretches(places: Sequence[Place]) -> list[tuple[int, int, int, int, int]]:
@@ -93,26 +92,16 @@ def held_and_ready(connection: Connection, *which: Any) -> tuple[list[int], list
 
 def let_go(connection: Connection, ids: Sequence[int]) -> None:
     """Held deliveries become ready."""
-    change = f"update waiting set is_held = :no where is_held and delivery_id {_THEIRS[connection.dialect.name]}"  # noqa: S608
+    change = f"update waiting set is_held = :no where is_held and delivery_id {THESE[connection.dialect.name]}"  # noqa: S608
     if ids:
-        connection.execute(text(change), {"ids": _numbers(connection, ids), "no": False})
+        connection.execute(text(change), {"ids": numbers(connection, ids), "no": False})
 
 
 def remove(connection: Connection, ids: Sequence[int]) -> None:
     """Deliveries leave, wherever they stand."""
     if ids:
-        change = f"delete from waiting where delivery_id {_THEIRS[connection.dialect.name]}"  # noqa: S608
-        connection.execute(text(change), {"ids": _numbers(connection, ids)})
-
-
-def numbers(ids: Collection[int], *, is_postgres: bool) -> str:
-    """Numbers as one value: an array's text on PostgreSQL, where `cast(:ids as bigint[])` reads it, JSON on SQLite."""
-    text_ = msgspec.json.encode(list(ids)).decode()
-    return f"{{{text_[1:-1]}}}" if is_postgres else text_
-
-
-def _numbers(connection: Connection, ids: Collection[int]) -> str:
-    return numbers(ids, is_postgres=connection.dialect.name == "postgresql")
+        change = f"delete from waiting where delivery_id {THESE[connection.dialect.name]}"  # noqa: S608
+        connection.execute(text(change), {"ids": numbers(connection, ids)})
 
 
 def come(now: datetime, *, is_held: Sequence[bool] = (False, True)) -> Any:

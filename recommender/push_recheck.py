@@ -11,9 +11,12 @@ from recommender.push_policy import HousePolicy, Policy
 from recommender.push_volume import is_told, volume_reason
 
 
-class LastLook:
-    """Judges deliveries at one moment. What they share is looked at once: an article, a campaign's policy, an hour of
-    quiet in a zone. About 2 microseconds each."""
+class Recheck:
+    """Judges deliveries at one moment, by the rules in effect and the policy in force then.
+
+    What they share is looked at once: an article, a campaign's policy, an hour of quiet in a zone. About 2 microseconds
+    each.
+    """
 
     def __init__(self, now: datetime, *, rules: Sequence[RuleRow] = (), house: HousePolicy | None = None) -> None:
         self.now, self.now_us, self.rules, self.house = now, micros(now), rules, house
@@ -21,7 +24,7 @@ class LastLook:
         self._policies: dict[int, Policy] = {}
         self._quiet: dict[tuple[str, str, str], bool] = {}
 
-    def __call__(self, due: Due, _now: datetime) -> str | None:
+    def __call__(self, due: Due) -> str | None:
         """Why this delivery must not go out at this moment, or None."""
         stops = self._article(due) or _device(due)
         if due.campaign.kind == "test":  # rings a test device alone, whatever its reader was told or has read
@@ -43,7 +46,7 @@ class LastLook:
             return "holdout"
         if due.has_read:
             return "already_read"
-        if due.told_us and is_told(due, self.now_us, policy):
+        if is_told(due, self.now_us, policy):
             return "already_told"
         if _is_muted(due):
             return "muted"
@@ -56,11 +59,6 @@ class LastLook:
             begins, ends = time.fromisoformat(due.wishes.quiet_from), time.fromisoformat(due.wishes.quiet_until)
             found = self._quiet[hours] = is_quiet(self.now, due.wishes.zone, begins, ends)
         return found
-
-
-def recheck(due: Due, now: datetime, *, rules: Sequence[RuleRow] = (), house: HousePolicy | None = None) -> str | None:
-    """Why this delivery must not go out now, or None. `rules` are those in effect, `house` the policy in force."""
-    return LastLook(now, rules=rules, house=house)(due, now)
 
 
 def _article(due: Due, now: datetime, rules: Sequence[RuleRow]) -> str | None:

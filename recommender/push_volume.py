@@ -64,14 +64,12 @@ def stopped(send_at_us: IntArray, tally: Tally, policy: Policy) -> Mask:
 
 def volume_reason(due: Due, now_us: int, policy: Policy) -> str | None:
     """The same of one delivery at the moment of sending; of the first check that fails, its name."""
-    if due.unopened and _is_stopped(due, now_us, policy):
+    if _is_stopped(due, now_us, policy):
         return "stop_loss"
     if _is_over_cap(due, now_us, policy):
         return "daily_cap"
     if _is_too_soon(due.alerts_us, now_us, policy):
         return "too_soon"
-    if not (due.today or due.other_days):  # any budget has an alert left for them
-        return None
     return "weekly_budget" if _is_over_budget(due, now_us, policy) else None
 
 
@@ -99,7 +97,7 @@ def _is_too_soon(alerts_us: Sequence[int], now_us: int, policy: Policy) -> bool:
 
 
 def _is_over_budget(due: Due, now_us: int, policy: Policy) -> bool:
-    if policy.weekly_budget <= 0:
+    if policy.weekly_budget <= 0 or not (due.today or due.other_days):  # any budget has an alert left for these
         return False
     left = max(policy.weekly_budget - due.other_days, 0)
     return due.today >= -(-left // (7 - _weekday(now_us, due.wishes.zone)))

@@ -15,7 +15,7 @@ from data.errors import DatabaseNotReady, InvalidInput
 from data.outbox import Claim, Outbox
 from data.store import Store
 from recommender.policies import in_force
-from recommender.push_recheck import LastLook
+from recommender.push_recheck import Recheck
 from scheduler.message import Composer, Outgoing
 from scheduler.sender import Sender
 
@@ -104,9 +104,9 @@ class Deliverer:
         """Take the next deliveries, each judged again by what is true now."""
         now = self.clock.now()
         self.held = {app: until for app, until in self.held.items() if until > now}
-        look = LastLook(now, rules=self.store.rules(now), house=in_force(self.store).limits)
+        recheck = Recheck(now, rules=self.store.rules(now), house=in_force(self.store).limits)
         return self.outbox.claim(
-            now, limit=limit, lease_s=self.lease_s, recheck=look, fence=fence, without_apps=self.held
+            now, limit=limit, lease_s=self.lease_s, recheck=recheck, fence=fence, without_apps=self.held
         )
 
 

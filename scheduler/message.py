@@ -113,7 +113,7 @@ class Composer:
         return found
 
     def _until(self, expires_at: datetime, now: datetime) -> tuple[bytes, bytes]:
-        """Seconds left and the second it ends: the same for most messages of a claim, and so the same objects."""
+        """Seconds left and the second it ends: the same for most messages of a claim."""
         times = self._times
         if times[1] is not now or times[0] != expires_at:
             left_s = _left_s(expires_at, now)

@@ -67,7 +67,7 @@ class Newsroom:
         return self.outbox.add(self.plan_id, deliveries, now=NOW, hold=hold)
 
     def claim(self, now: datetime = NOW, **options: Any) -> tuple[Due, ...]:
-        return self.outbox.claim(now, limit=100, lease_s=60, recheck=lambda due, at: None, **options).due
+        return self.outbox.claim(now, limit=100, lease_s=60, recheck=lambda due: None, **options).due
 
     def history(self, key: str) -> list[tuple[str | None, str]]:
         with self.store.reading() as connection:
@@ -133,7 +133,7 @@ def test_a_paused_campaign_is_not_claimed(room: Newsroom) -> None:
 def test_a_recheck_that_fails_ends_a_delivery_with_its_reason(room: Newsroom) -> None:
     room.add(room.delivery("f1"), room.delivery("f3"))
 
-    def refuse(due: Due, at: datetime) -> str | None:
+    def refuse(due: Due) -> str | None:
         return "opted_out" if due.fid == "f1" else None
 
     claim = room.outbox.claim(NOW, limit=10, lease_s=60, recheck=refuse)
@@ -146,7 +146,7 @@ def test_a_recheck_that_fails_ends_a_delivery_with_its_reason(room: Newsroom) ->
 def test_what_is_too_old_expires_before_and_during_a_claim(room: Newsroom) -> None:
     room.add(room.delivery("f1", expires_at=NOW), room.delivery("f3", expires_at=NOW + timedelta(seconds=1)))
     assert room.outbox.expire(NOW) == 1
-    claim = room.outbox.claim(NOW + timedelta(seconds=1), limit=9, lease_s=60, recheck=lambda due, at: None)
+    claim = room.outbox.claim(NOW + timedelta(seconds=1), limit=9, lease_s=60, recheck=lambda due: None)
     assert (claim.due, claim.expired) == ((), 1)
     assert room.outbox.counts() == {"expired": 2}
 
@@ -240,7 +240,7 @@ def test_another_article_of_the_story_counts_as_read_and_as_told(room: Newsroom)
 
 def test_two_alerts_to_one_reader_are_never_judged_in_one_claim(room: Newsroom) -> None:
     room.add(room.delivery("f1"), room.delivery("f2"), room.delivery("f1", "a2", slot="2026-03-02T12:30"))
-    claim = room.outbox.claim(NOW, limit=10, lease_s=60, recheck=lambda due, at: None)
+    claim = room.outbox.claim(NOW, limit=10, lease_s=60, recheck=lambda due: None)
     assert ([due.fid for due in claim.due], claim.postponed) == (["f1", "f2"], 1)
 
 
@@ -293,7 +293,7 @@ def test_many_senders_at_once_share_the_outbox_without_overlap(room: Newsroom) -
     claimed: list[str] = []
 
     def work() -> None:
-        while due := room.outbox.claim(NOW, limit=7, lease_s=60, recheck=lambda one, at: None).due:
+        while due := room.outbox.claim(NOW, limit=7, lease_s=60, recheck=lambda one: None).due:
             claimed.extend(one.fid for one in due)
             room.outbox.settle([(one, Outcome("sent")) for one in due], NOW)
 
@@ -352,7 +352,7 @@ def test_what_waits_is_in_the_queue_and_nothing_else_is(room: Newsroom) -> None:
     steps: list[Any] = [
         lambda: room.outbox.release(NOW),
         lambda: room.outbox.expire(later),
-        lambda: room.outbox.claim(NOW, limit=1, lease_s=60, recheck=lambda due, at: "opted_out"),
+        lambda: room.outbox.claim(NOW, limit=1, lease_s=60, recheck=lambda due: "opted_out"),
         lambda: room.outbox.settle(
             [(due, Outcome("ready", retry_at=later + timedelta(seconds=5))) for due in room.claim()], NOW
         ),

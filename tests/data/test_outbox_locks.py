@@ -52,7 +52,7 @@ def sending(store: Store, article: Any) -> Sending:
         number, ends_at = store.article_ids(["a"])["a"], NOW + timedelta(hours=6)
         made = NewDelivery(device.fid, device.reader_id, device.id, number, number, 0, "s", NOW, ends_at)
         outbox.add(plan_id, [made], now=NOW)
-    due = outbox.claim(NOW, limit=COUNT, lease_s=60, recheck=lambda _due, _now: None).due
+    due = outbox.claim(NOW, limit=COUNT, lease_s=60, recheck=lambda _due: None).due
     ids = sorted(one.id for one in due)
     for number in reversed(ids):  # each new version goes behind: a scan now meets the highest id first
         with store.transaction() as connection:

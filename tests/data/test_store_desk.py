@@ -103,7 +103,7 @@ def test_a_due_delivery_says_what_the_desk_wrote(filled: Store) -> None:
     number = alerts.write(article.id, "Flood", "Stay in.", **options)
     assert [one.fid for one in alerts.test_devices()] == ["t1"]
     alerts.send_test(number, "t1", by=ADA, now=NOW)
-    claim = Outbox(filled).claim(NOW, limit=5, lease_s=60, recheck=lambda _due, _now: None)
+    claim = Outbox(filled).claim(NOW, limit=5, lease_s=60, recheck=lambda _due: None)
     assert [(one.article.title, one.article.summary, one.is_test) for one in claim.due] == [
         ("Test: Flood", "Stay in.", True)
     ]

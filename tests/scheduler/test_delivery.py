@@ -20,7 +20,7 @@ from data.models import Delivery
 from data.outbox import Outbox
 from data.store.database import table
 from data.wire import DeviceIn, ReaderIn
-from recommender.push_recheck import recheck
+from recommender.push_recheck import Recheck
 from scheduler.delivery import Deliverer
 from scheduler.message import Outgoing
 
@@ -255,7 +255,7 @@ def test_the_last_look_names_the_first_reason(
         name: micros(now) + fields[name] for name in ("told_us", "newest_us", "reader_since_us") if name in fields
     }
     fields = fields | moments
-    assert recheck(make_due(**fields), now) == reason
+    assert Recheck(now)(make_due(**fields)) == reason
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_the_last_look_names_the_first_reason(
 def test_a_block_stops_exactly_its_target(
     make_due: Callable[..., Due], make_rule: Any, now: datetime, *, target: str, key: str, stops: bool
 ) -> None:
-    blocked = recheck(make_due(), now, rules=[make_rule("block", target, key)])
+    blocked = Recheck(now, rules=[make_rule("block", target, key)])(make_due())
     assert blocked == ("blocked" if stops else None)
-    assert recheck(make_due(), now, rules=[make_rule("block", target, key, surface="related")]) is None
-    assert recheck(make_due(), now, rules=[make_rule("boost", target, key)]) is None
+    assert Recheck(now, rules=[make_rule("block", target, key, surface="related")])(make_due()) is None
+    assert Recheck(now, rules=[make_rule("boost", target, key)])(make_due()) is None

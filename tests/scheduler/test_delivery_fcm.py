@@ -182,7 +182,7 @@ def test_a_late_answer_replaces_unknown_but_never_makes_it_ready(
 ) -> None:
     planned(newsroom_on_each, readers=2)
     outbox, now = Outbox(newsroom_on_each.store), newsroom_on_each.now
-    due = outbox.claim(now, limit=9, lease_s=1, recheck=lambda d, at: None).due
+    due = outbox.claim(now, limit=9, lease_s=1, recheck=lambda due: None).due
     assert outbox.recover(now + timedelta(seconds=5)) == 2
     assert outbox.settle([(due[0], Outcome("sent", "m")), (due[1], Outcome("ready"))], now) == 1
     assert outbox.counts() == {"sent": 1, "unknown": 1}

@@ -321,5 +321,5 @@ def test_no_rule_is_ever_broken_in_many_more_lives(empty: Path) -> None:
 
 
 def test_the_oracle_sees_what_the_last_look_would_have_stopped(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "LastLook", lambda _now, **_: lambda _due, _at: None)
+    monkeypatch.setattr(delivery, "Recheck", lambda _now, **_: lambda _due: None)
     assert any(play(empty, seed)[1] for seed in (1, 0, 2, 3))

@@ -17,7 +17,7 @@ from data.outbox import Outbox
 from data.settings import Settings
 from data.wire import DeviceIn
 from recommender import policies
-from recommender.push_recheck import recheck
+from recommender.push_recheck import Recheck
 from scheduler.delivery import Deliverer
 from scheduler.desk_alerts import plan_alert
 from scheduler.planning import Planner
@@ -283,4 +283,4 @@ def test_recheck_lets_a_test_pass_the_limits_but_no_other_device(room: Any) -> N
         reader_id=1, wishes=nobody, fid="f", token=None, platform="ios", is_test=False, device_state="active",
         device_reader_id=1, has_read=True,
     )  # fmt: skip
-    assert recheck(due, at) == "test_only"
+    assert Recheck(at)(due) == "test_only"
