@@ -4,7 +4,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
@@ -18,6 +17,7 @@ from scheduler.fcm_transport import REFUSED, Reply, Transport
 from scheduler.message import Composer, Outgoing
 from scheduler.pacer import Pacer
 from scheduler.projects import CredentialRefused, Project
+from scheduler.room import Room
 from scheduler.suspects import Result, Suspects, kept
 
 log = logging.getLogger(__name__)
@@ -27,29 +27,9 @@ CALM_S = 600.0  # a campaign silent for this long begins with a canary again
 BACKOFF_S, BACKOFF_MOST_S = 10.0, 3_600.0
 BAD_GATEWAY_S = 30.0
 STORM = 20  # server errors within the last answers of a project that make it wait
-TOGETHER_S = 0.5
 PLATFORM_OFF_S = 600.0
 STOPPED_S = 30.0  # a campaign resumed while its senders still run waits this long
 FEW = 20  # answers from which a share can be judged
-
-
-@dataclass
-class _Room:
-    """What this sender knows of one project while it runs."""
-
-    project: Project
-    until_s: float = 0.0  # monotonic: nothing goes before
-    fault: str = ""  # why nothing goes until a person acts
-    renewed: str = ""  # the token that FCM refused and that was renewed for it
-    errors: deque[bool] = field(default_factory=lambda: deque(maxlen=200))  # server errors among the last answers
-    broken_s: float = 0.0  # when an answer was last lost
-
-    def lose(self) -> None:
-        """An answer was lost. A connection takes a hundred with it: what is lost together counts once."""
-        now_s = time.monotonic()
-        if now_s - self.broken_s > TOGETHER_S:
-            self.errors.append(True)
-        self.broken_s = now_s
 
 
 class FcmSender:
@@ -67,7 +47,7 @@ class FcmSender:
     ) -> None:
         self.transport, self.pacer = transport, pacer
         self.clock, self.composer, self.make_breaker = clock or SystemClock(), composer or Composer(), breaker
-        self.rooms = {app: _Room(project) for app, project in projects.items()}
+        self.rooms = {app: Room(project) for app, project in projects.items()}
         self.breakers: dict[str, tuple[Breaker, float]] = {}
         self.platforms_off: dict[tuple[str, str], float] = {}  # (app, platform) -> until, monotonic
 
@@ -103,13 +83,13 @@ class FcmSender:
             return Outcome("unknown", reason=reply.lost or said.reason)
         return Outcome("failed", reason=said.reason)
 
-    def _wait(self, room: _Room) -> None:
+    def _wait(self, room: Room) -> None:
         """For a slot of the project."""
         while not (found := self.pacer.free(room.project.id))[0]:
             time.sleep(min(1.0, found[1] or 0.001))
         self.pacer.take(room.project.id)
 
-    def _reply(self, room: _Room, token: str, body: bytes) -> Reply:
+    def _reply(self, room: Room, token: str, body: bytes) -> Reply:
         self.transport.post(room.project.url, token, body, None)
         while not (replies := self.transport.poll(POLL_S)):
             pass
@@ -203,7 +183,7 @@ class _Run:
                     return wait_s
         return POLL_S
 
-    def _slots(self, room: _Room, free: dict[str, int]) -> float | None:
+    def _slots(self, room: Room, free: dict[str, int]) -> float | None:
         """Fetch slots of the project into `free`; the seconds to wait if there are none now."""
         for _ in range(2):  # a used-up grant is replaced by the second call
             free[room.project.app], wait_s = self.sender.pacer.free(room.project.id)
@@ -233,7 +213,7 @@ class _Run:
                 return queue.popleft()
         return None
 
-    def _held_back(self, room: _Room | None, due: Due, breaker: Breaker) -> Outcome | None:
+    def _held_back(self, room: Room | None, due: Due, breaker: Breaker) -> Outcome | None:
         """Why this one is given back unsent, if it is."""
         if due.campaign.key in self.stopped or breaker.is_open:
             return kept("the campaign was stopped", self._at(STOPPED_S))
@@ -251,7 +231,7 @@ class _Run:
         off_s = self.sender.platforms_off.get((due.app, due.platform), 0.0)
         return kept("the platform waits", self._at(off_s - now_s)) if off_s > now_s else None
 
-    def _start(self, room: _Room, message: Outgoing, breaker: Breaker) -> int:
+    def _start(self, room: Room, message: Outgoing, breaker: Breaker) -> int:
         """Post it; 1 if it went, 0 if there is no token to post with."""
         try:
             token = room.project.bearer.token()
@@ -283,7 +263,7 @@ class _Run:
             else:
                 self._answered(room, breaker, message, said, reply.status)
 
-    def _answered(self, room: _Room, breaker: Breaker, message: Outgoing, said: Said, status: int) -> None:
+    def _answered(self, room: Room, breaker: Breaker, message: Outgoing, said: Said, status: int) -> None:
         due = message.due
         room.errors.append(said.meaning is Meaning.SERVER)
         if breaker.note(is_bad=said.meaning.is_client_error and not self._is_acted_upon(due, said)):
@@ -316,7 +296,7 @@ class _Run:
         off_s = self.sender.platforms_off.get((due.app, due.platform), 0.0)
         return said.meaning is Meaning.PLATFORM and off_s > time.monotonic()
 
-    def _unsent(self, room: _Room, message: Outgoing, why: str) -> None:
+    def _unsent(self, room: Room, message: Outgoing, why: str) -> None:
         """It never left, or was never looked at: it goes again, at once or when FCM can be reached."""
         if why == REFUSED:
             self.next.append(message)
@@ -325,7 +305,7 @@ class _Run:
         wait_s = self._pause(room, None, BACKOFF_S)
         self.done.append((message, kept("FCM not reached", self._at(wait_s), holds_app=True)))
 
-    def _renewed(self, room: _Room, refused: str) -> bool:
+    def _renewed(self, room: Room, refused: str) -> bool:
         """Whether there is now a token other than the refused one, which was itself no renewed one."""
         if room.fault or room.renewed == refused:
             return False
@@ -345,12 +325,12 @@ class _Run:
         is_stopped = due.campaign.key in self.stopped
         self.done.append((message, Outcome("gone", reason=said.reason, device="" if is_stopped else "gone")))
 
-    def _pause(self, room: _Room, retry_after_s: float | None, pause_s: float | None) -> float:
+    def _pause(self, room: Room, retry_after_s: float | None, pause_s: float | None) -> float:
         wait_s = self.sender.pacer.slow_down(room.project.id, retry_after_s=retry_after_s, pause_s=pause_s)
         room.until_s = time.monotonic() + wait_s
         return wait_s
 
-    def _server_failed(self, room: _Room, message: Outgoing, said: Said, status: int) -> None:
+    def _server_failed(self, room: Room, message: Outgoing, said: Said, status: int) -> None:
         """It may have been sent. Whether it may be repeated is the campaign's choice."""
         due = message.due
         if said.retry_after_s is not None or status == 502 or sum(room.errors) >= STORM:

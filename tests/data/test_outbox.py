@@ -1,88 +1,32 @@
 """The outbox on SQLite and PostgreSQL: what goes in once, what comes out once, and every step noted."""
 
-import logging
 import threading
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from alembic import command
 from sqlalchemy import select, update
 from sqlalchemy.event import listen
 from sqlalchemy.exc import IntegrityError
 
-from data import migrate
-from data.alerts import CampaignRow, Due, NewDelivery, Outcome
+from data.alerts import Due, Outcome
 from data.campaigns import Campaigns
 from data.errors import Conflict, NotFound
 from data.leases import LEADER, Leases
-from data.models import Article, Delivery, DeliveryEvent, Waiting
-from data.outbox import Outbox
-from data.store import Store
+from data.models import Article, Delivery
 from data.store.database import table
-from data.wire import DeviceIn, EventIn, ReaderIn
+from data.wire import DeviceIn, EventIn
+
+if TYPE_CHECKING:
+    from conftest import Newsroom
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 SLOT = "2026-03-02T07:30"
-D, E, W = table(Delivery), table(DeliveryEvent), table(Waiting)
+D = table(Delivery)
 
 
-class Newsroom:
-    """Three readers, one of them with two devices, two articles and a campaign."""
-
-    def __init__(self, store: Store, article: Any) -> None:
-        self.store, self.outbox = store, Outbox(store)
-        store.put_articles([article("a1"), article("a2", body="Something else entirely.")], now=NOW)
-        store.put_readers([ReaderIn(id=key) for key in ("anna", "ben", "cleo")], now=NOW)
-        for reader, fid in (("anna", "f1"), ("anna", "f2"), ("ben", "f3"), ("cleo", "f4")):
-            store.put_device(reader, DeviceIn(fid=fid, platform="ios"), now=NOW)
-        self.articles = store.article_ids(["a1", "a2"])
-        store.assign_stories([(one, one) for one in self.articles.values()], now=NOW)
-        self.readers = {key: store.reader(key).id for key in ("anna", "ben", "cleo")}  # type: ignore[union-attr]
-        self.devices = {device.fid: device for device in store.devices_of(self.readers.values())}
-        Campaigns(store).ensure([CampaignRow(id=0, key="morning", name="Morning")], now=NOW)
-        self.campaign = Campaigns(store).get("morning")
-        self.plan_id = self.outbox.begin_plan(self.campaign, now=NOW, slots_from=NOW, slots_until=NOW)
-
-    def delivery(self, fid: str, article: str = "a1", slot: str = SLOT, **fields: Any) -> NewDelivery:
-        device, number = self.devices[fid], self.articles[article]
-        made = NewDelivery(
-            key=f"{fid}-{article}-{slot}",
-            reader_id=device.reader_id,
-            device_id=device.id,
-            article_id=number,
-            story_id=number,
-            update_no=0,
-            slot=slot,
-            not_before_at=NOW,
-            expires_at=NOW + timedelta(hours=6),
-            score=0.5,
-            parts={"similarity": 0.5},
-        )
-        return replace(made, **fields)
-
-    def add(self, *deliveries: NewDelivery, hold: bool = False) -> int:
-        return self.outbox.add(self.plan_id, deliveries, now=NOW, hold=hold)
-
-    def claim(self, now: datetime = NOW, **options: Any) -> tuple[Due, ...]:
-        return self.outbox.claim(now, limit=100, lease_s=60, recheck=lambda due: None, **options).due
-
-    def history(self, key: str) -> list[tuple[str | None, str]]:
-        with self.store.reading() as connection:
-            rows = connection.execute(
-                select(E.c.before, E.c.after).join(D, D.c.id == E.c.delivery_id).where(D.c.key == key).order_by(E.c.id)
-            )
-            return [(row.before, row.after) for row in rows]
-
-
-@pytest.fixture
-def room(store: Store, article: Any) -> Newsroom:
-    return Newsroom(store, article)
-
-
-def test_a_device_gets_a_slot_once_whoever_plans(room: Newsroom) -> None:
+def test_a_device_gets_a_slot_once_whoever_plans(room: "Newsroom") -> None:
     assert room.add(room.delivery("f1"), room.delivery("f2"), room.delivery("f3")) == 3
     again = room.outbox.begin_plan(room.campaign, now=NOW, slots_from=NOW, slots_until=NOW)
     other_article = room.delivery("f1", "a2", key="another")
@@ -90,20 +34,20 @@ def test_a_device_gets_a_slot_once_whoever_plans(room: Newsroom) -> None:
     assert room.outbox.counts() == {"ready": 4}
 
 
-def test_a_device_hears_of_a_story_once_until_an_update(room: Newsroom) -> None:
+def test_a_device_hears_of_a_story_once_until_an_update(room: "Newsroom") -> None:
     room.add(room.delivery("f1"))
     assert room.add(room.delivery("f1", slot="2026-03-03T07:30", key="again")) == 0
     assert room.add(room.delivery("f1", slot="2026-03-03T07:30", key="update", update_no=1)) == 1
 
 
-def test_what_was_cancelled_may_be_told_by_a_later_slot(room: Newsroom) -> None:
+def test_what_was_cancelled_may_be_told_by_a_later_slot(room: "Newsroom") -> None:
     room.add(room.delivery("f1"), hold=True)
     assert room.outbox.cancel(plan_id=room.plan_id, now=NOW, reason="wrong") == 1
     assert room.add(room.delivery("f1", key="same slot")) == 0
     assert room.add(room.delivery("f1", slot="2026-03-02T12:30", key="later")) == 1
 
 
-def test_the_way_of_a_delivery_is_written_down(room: Newsroom) -> None:
+def test_the_way_of_a_delivery_is_written_down(room: "Newsroom") -> None:
     one = room.delivery("f1", not_before_at=NOW + timedelta(minutes=5))
     room.add(one, hold=True)
     assert room.outbox.release(NOW) == 0
@@ -116,13 +60,13 @@ def test_the_way_of_a_delivery_is_written_down(room: Newsroom) -> None:
     assert (due.article.key, due.fid, due.attempt, due.campaign.key) == ("a1", "f1", 1, "morning")
 
 
-def test_nothing_is_claimed_twice_or_too_early(room: Newsroom) -> None:
+def test_nothing_is_claimed_twice_or_too_early(room: "Newsroom") -> None:
     room.add(room.delivery("f1"), room.delivery("f3", not_before_at=NOW + timedelta(minutes=1)))
     assert [due.fid for due in room.claim()] == ["f1"]
     assert room.claim() == ()
 
 
-def test_a_paused_campaign_is_not_claimed(room: Newsroom) -> None:
+def test_a_paused_campaign_is_not_claimed(room: "Newsroom") -> None:
     room.add(room.delivery("f1"))
     Campaigns(room.store).set_state("morning", "paused")
     assert room.claim() == ()
@@ -130,7 +74,7 @@ def test_a_paused_campaign_is_not_claimed(room: Newsroom) -> None:
     assert len(room.claim()) == 1
 
 
-def test_a_recheck_that_fails_ends_a_delivery_with_its_reason(room: Newsroom) -> None:
+def test_a_recheck_that_fails_ends_a_delivery_with_its_reason(room: "Newsroom") -> None:
     room.add(room.delivery("f1"), room.delivery("f3"))
 
     def refuse(due: Due) -> str | None:
@@ -143,7 +87,7 @@ def test_a_recheck_that_fails_ends_a_delivery_with_its_reason(room: Newsroom) ->
     assert [tuple(row) for row in rows] == [("suppressed", "opted_out"), ("sending", "")]
 
 
-def test_what_is_too_old_expires_before_and_during_a_claim(room: Newsroom) -> None:
+def test_what_is_too_old_expires_before_and_during_a_claim(room: "Newsroom") -> None:
     room.add(room.delivery("f1", expires_at=NOW), room.delivery("f3", expires_at=NOW + timedelta(seconds=1)))
     assert room.outbox.expire(NOW) == 1
     claim = room.outbox.claim(NOW + timedelta(seconds=1), limit=9, lease_s=60, recheck=lambda due: None)
@@ -151,21 +95,7 @@ def test_what_is_too_old_expires_before_and_during_a_claim(room: Newsroom) -> No
     assert room.outbox.counts() == {"expired": 2}
 
 
-def test_what_is_to_go_again_after_its_end_is_given_up_when_its_time_comes(room: Newsroom) -> None:
-    room.add(room.delivery("f1"), room.delivery("f3", not_before_at=NOW + timedelta(hours=2)))
-    (due,) = room.claim()
-    room.outbox.settle([(due, Outcome("ready", retry_at=NOW + timedelta(hours=8)))], NOW)
-    assert not room.outbox.is_due(NOW + timedelta(hours=1))
-    assert room.outbox.is_due(NOW + timedelta(hours=2))
-    assert room.outbox.expire(NOW + timedelta(hours=7)) == 1, "the other, which never went"
-    assert room.claim(NOW + timedelta(hours=7)) == ()
-    assert not room.outbox.is_due(NOW + timedelta(hours=7))
-    assert room.outbox.is_due(NOW + timedelta(hours=8))
-    assert room.outbox.expire(NOW + timedelta(hours=8)) == 1
-    assert room.outbox.counts() == {"expired": 2}
-
-
-def test_a_vanished_sender_leaves_unknown_and_nothing_is_sent_again(room: Newsroom) -> None:
+def test_a_vanished_sender_leaves_unknown_and_nothing_is_sent_again(room: "Newsroom") -> None:
     room.add(room.delivery("f1"))
     (due,) = room.claim()
     assert room.outbox.recover(NOW + timedelta(seconds=59)) == 0
@@ -179,7 +109,7 @@ def test_a_vanished_sender_leaves_unknown_and_nothing_is_sent_again(room: Newsro
 
 @pytest.mark.parametrize(("told", "state"), [("sent", "sent"), ("unknown", "unknown"), ("ready", "unknown")])
 def test_an_answer_that_comes_while_it_is_given_up_is_noted_as_what_it_changed(
-    room: Newsroom, told: Any, state: str
+    room: "Newsroom", told: Any, state: str
 ) -> None:
     room.add(*(room.delivery(fid) for fid in ("f1", "f3", "f4")))
     due = room.claim()
@@ -203,7 +133,7 @@ def test_an_answer_that_comes_while_it_is_given_up_is_noted_as_what_it_changed(
         assert room.history(one.key) == steps + [("unknown", "sent")] * (told == "sent")
 
 
-def test_a_settled_delivery_is_not_settled_again(room: Newsroom) -> None:
+def test_a_settled_delivery_is_not_settled_again(room: "Newsroom") -> None:
     room.add(room.delivery("f1"))
     (due,) = room.claim()
     room.outbox.settle([(due, Outcome("gone"))], NOW)
@@ -211,7 +141,7 @@ def test_a_settled_delivery_is_not_settled_again(room: Newsroom) -> None:
     assert room.outbox.counts() == {"gone": 1}
 
 
-def test_the_claim_sees_what_happened_since_the_plan(room: Newsroom) -> None:
+def test_the_claim_sees_what_happened_since_the_plan(room: "Newsroom") -> None:
     room.add(room.delivery("f1"), room.delivery("f3"), room.delivery("f4"))
     read = EventIn(id="e1", reader="anna", article="a1", kind="open", at=NOW)
     room.store.add_events([read], now=NOW)
@@ -224,7 +154,7 @@ def test_the_claim_sees_what_happened_since_the_plan(room: Newsroom) -> None:
     assert due["f4"].article.retracted_at == NOW
 
 
-def test_another_article_of_the_story_counts_as_read_and_as_told(room: Newsroom) -> None:
+def test_another_article_of_the_story_counts_as_read_and_as_told(room: "Newsroom") -> None:
     room.add(room.delivery("f1"))
     room.outbox.settle([(due, Outcome("sent")) for due in room.claim()], NOW)
     with room.store.transaction() as connection:
@@ -238,13 +168,13 @@ def test_another_article_of_the_story_counts_as_read_and_as_told(room: Newsroom)
     assert (due["f3"].told_us, due["f3"].has_read) == (0, True)
 
 
-def test_two_alerts_to_one_reader_are_never_judged_in_one_claim(room: Newsroom) -> None:
+def test_two_alerts_to_one_reader_are_never_judged_in_one_claim(room: "Newsroom") -> None:
     room.add(room.delivery("f1"), room.delivery("f2"), room.delivery("f1", "a2", slot="2026-03-02T12:30"))
     claim = room.outbox.claim(NOW, limit=10, lease_s=60, recheck=lambda due: None)
     assert ([due.fid for due in claim.due], claim.postponed) == (["f1", "f2"], 1)
 
 
-def test_an_alert_to_two_devices_is_one_alert_in_the_ledger(room: Newsroom) -> None:
+def test_an_alert_to_two_devices_is_one_alert_in_the_ledger(room: "Newsroom") -> None:
     room.add(room.delivery("f1"), room.delivery("f2"), room.delivery("f3", "a2"))
     told = room.outbox.told([room.readers["ben"], room.readers["anna"]], since=NOW - timedelta(hours=24))
     assert sorted(zip(told.row.tolist(), told.story_id.tolist(), strict=True)) == [
@@ -255,14 +185,14 @@ def test_an_alert_to_two_devices_is_one_alert_in_the_ledger(room: Newsroom) -> N
     assert len(later.row) == 0
 
 
-def test_readers_whose_slot_is_planned_are_known_also_when_it_was_cancelled(room: Newsroom) -> None:
+def test_readers_whose_slot_is_planned_are_known_also_when_it_was_cancelled(room: "Newsroom") -> None:
     room.add(room.delivery("f1"))
     room.outbox.cancel(campaign_id=room.campaign.id, now=NOW, reason="stop")
     found = room.outbox.planned(room.campaign.id, list(room.readers.values()), [SLOT])
     assert found == {(room.readers["anna"], SLOT)}
 
 
-def test_a_leader_of_yesterday_writes_nothing(room: Newsroom) -> None:
+def test_a_leader_of_yesterday_writes_nothing(room: "Newsroom") -> None:
     leases = Leases(room.store)
     old = leases.acquire(LEADER, "one", now=NOW, ttl_s=10)
     new = leases.acquire(LEADER, "two", now=NOW + timedelta(seconds=10), ttl_s=10)
@@ -276,14 +206,14 @@ def test_a_leader_of_yesterday_writes_nothing(room: Newsroom) -> None:
     assert len(room.claim(fence=new)) == 1
 
 
-def test_the_database_refuses_a_state_it_does_not_know_and_a_send_without_a_lease(room: Newsroom) -> None:
+def test_the_database_refuses_a_state_it_does_not_know_and_a_send_without_a_lease(room: "Newsroom") -> None:
     room.add(room.delivery("f1"))
     for state in ("flying", "sending"):
         with pytest.raises(IntegrityError), room.store.transaction() as connection:
             connection.execute(update(D).values(state=state))
 
 
-def test_many_senders_at_once_share_the_outbox_without_overlap(room: Newsroom) -> None:
+def test_many_senders_at_once_share_the_outbox_without_overlap(room: "Newsroom") -> None:
     readers = [f"r{number}" for number in range(60)]
     room.store.put_devices([(key, DeviceIn(fid=f"d-{key}", platform="web")) for key in readers], now=NOW)
     found = [room.store.reader(key) for key in readers]
@@ -308,110 +238,10 @@ def test_many_senders_at_once_share_the_outbox_without_overlap(room: Newsroom) -
     assert room.outbox.counts() == {"sent": 60}
 
 
-def test_a_plan_keeps_its_funnel(room: Newsroom) -> None:
+def test_a_plan_keeps_its_funnel(room: "Newsroom") -> None:
     room.outbox.finish_plan(room.plan_id, funnel={"SEND": 3}, examples=[{"reader": "anna"}])
     found = room.outbox.plan(room.plan_id)
     assert (found.funnel, found.examples) == ({"SEND": 3}, [{"reader": "anna"}])
     assert [one.id for one in room.outbox.plans(room.campaign.id)] == [room.plan_id]
     with pytest.raises(NotFound, match="no plan 999"):
         room.outbox.plan(999)
-
-
-def test_waiting_deliveries_are_noticed_when_their_time_comes(room: Newsroom) -> None:
-    assert not room.outbox.is_due(NOW)
-    room.add(room.delivery("f1", not_before_at=NOW + timedelta(minutes=1)), hold=True)
-    assert not room.outbox.is_due(NOW)
-    assert room.outbox.is_due(NOW + timedelta(minutes=1))
-
-
-def queue(store: Store) -> list[tuple[int, bool, int]]:
-    """What waits: (delivery, is it held, when it may go)."""
-    with store.reading() as connection:
-        rows = connection.execute(select(W.c.delivery_id, W.c.is_held, W.c.not_before_at).order_by(W.c.delivery_id))
-        return [(row.delivery_id, row.is_held, row.not_before_at) for row in rows]
-
-
-def waiting(store: Store) -> list[tuple[int, bool, int]]:
-    """The same by the deliveries' states."""
-    with store.reading() as connection:
-        open_ = D.c.state.in_(("held", "ready"))
-        rows = connection.execute(select(D.c.id, D.c.state, D.c.not_before_at).where(open_).order_by(D.c.id))
-        return [(row.id, row.state == "held", row.not_before_at) for row in rows]
-
-
-def told(store: Store) -> dict[str, bool | None]:
-    with store.reading() as connection:
-        return {row.state: row.is_told for row in connection.execute(select(D.c.state, D.c.is_told))}
-
-
-def test_what_waits_is_in_the_queue_and_nothing_else_is(room: Newsroom) -> None:
-    later = NOW + timedelta(minutes=1)
-    room.add(room.delivery("f1", not_before_at=later), room.delivery("f2"), hold=True)
-    room.add(room.delivery("f3"), room.delivery("f4", expires_at=later))
-    assert len(queue(room.store)) == 4
-    steps: list[Any] = [
-        lambda: room.outbox.release(NOW),
-        lambda: room.outbox.expire(later),
-        lambda: room.outbox.claim(NOW, limit=1, lease_s=60, recheck=lambda due: "opted_out"),
-        lambda: room.outbox.settle(
-            [(due, Outcome("ready", retry_at=later + timedelta(seconds=5))) for due in room.claim()], NOW
-        ),
-        lambda: room.outbox.release(later),
-        lambda: room.outbox.settle([(due, Outcome("gone")) for due in room.claim(later)], later),
-        lambda: room.outbox.cancel(campaign_id=room.campaign.id, now=later, reason="stop"),
-    ]
-    for step in steps:
-        step()
-        assert queue(room.store) == waiting(room.store)
-    assert queue(room.store) == []
-    assert told(room.store) == dict.fromkeys(("expired", "suppressed", "gone", "cancelled"), False)
-
-
-def test_a_campaign_that_sends_at_least_once_waits_again_for_a_sender_that_vanished(room: Newsroom) -> None:
-    Campaigns(room.store).ensure([CampaignRow(id=0, key="again", name="", mode="at_least_once")], now=NOW)
-    again = Campaigns(room.store).get("again")
-    plan = room.outbox.begin_plan(again, now=NOW, slots_from=NOW, slots_until=NOW)
-    room.outbox.add(plan, [room.delivery("f1")], now=NOW)
-    (first,) = room.claim()
-    later = NOW + timedelta(seconds=60)
-    room.outbox.recover(later)
-    assert queue(room.store) == waiting(room.store) != []
-    (second,) = room.claim(later)
-    assert room.outbox.settle([(first, Outcome("sent"))], later) == 0  # of the attempt before
-    assert room.outbox.recover(later) == 0  # the first lease is over, the second is not
-    assert room.outbox.settle([(second, Outcome("sent"))], later) == 1
-    assert (second.attempt, room.outbox.counts(), told(room.store)) == (2, {"sent": 1}, {"sent": True})
-
-
-def test_what_waits_of_a_reader_who_is_gone_is_passed_over_once(room: Newsroom) -> None:
-    room.add(room.delivery("f1"), room.delivery("f3"))
-    room.store.erase_reader("anna")
-    assert [due.fid for due in room.claim()] == ["f3"]
-    assert queue(room.store) == []
-
-
-def test_the_database_refuses_a_story_told_that_nobody_heard_of(room: Newsroom) -> None:
-    room.add(room.delivery("f1"))
-    with pytest.raises(IntegrityError), room.store.transaction() as connection:
-        connection.execute(update(D).values(state="cancelled"))
-    with pytest.raises(IntegrityError), room.store.transaction() as connection:
-        connection.execute(update(D).values(is_told=False))
-
-
-def test_a_database_from_before_the_queue_keeps_what_waits_and_what_was_claimed(room: Newsroom) -> None:
-    room.add(room.delivery("f1", "a2"), hold=True)
-    room.add(room.delivery("f3"), room.delivery("f4"))
-    first, second = room.claim()
-    room.outbox.settle([(first, Outcome("failed"))], NOW)
-    room.add(room.delivery("f2"))
-    before = room.outbox.counts()
-    with room.store.transaction() as connection:
-        command.downgrade(migrate.config(connection), "0008")
-    assert room.store.migrate()[0] == "0009"
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    assert room.outbox.counts() == before == {"held": 1, "sending": 1, "failed": 1, "ready": 1}
-    assert queue(room.store) == waiting(room.store)
-    assert told(room.store) == {"held": True, "sending": True, "failed": False, "ready": True}
-    assert [due.fid for due in room.claim()] == ["f2"]
-    assert room.outbox.recover(NOW + timedelta(seconds=60)) == 2
-    assert room.outbox.settle([(second, Outcome("sent"))], NOW) == 1
