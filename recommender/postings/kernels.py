@@ -242,7 +242,7 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
             scored += found
         if level and act == 1:
             add_norms(bounds, norms[(level - 1) * n + low : (level - 1) * n + high], level_factors[level])
-        lowest = bar_of(max(keys[0] - step, minimum) if size == k else minimum, unit)
+        lowest = bar_of((max(keys[0], minimum) if size == k else minimum) - step, unit)
         while True:
             if len(allowed):
                 hide(bounds, allowed[low:high])
@@ -302,7 +302,7 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
                 keys, best_ties, best_numbers, best_rows, best_scores, size, k, step, minimum, tie_breaks, numbers,
                 first, row, score,
             )  # fmt: skip
-            lowest = bar_of(max(keys[0] - step, minimum) if size == k else minimum, unit)
+            lowest = bar_of((max(keys[0], minimum) if size == k else minimum) - step, unit)
     for at in range(count):
         dense[terms[at]] = 0.0
     for at in range(level_ends[levels]):

@@ -167,6 +167,14 @@ def test_removed_rows_are_in_no_answer_and_merging_changes_none() -> None:
     assert len(split.nearest(0, 500).rows) > len(small.nearest(1, 500).rows)
 
 
+def test_scores_that_round_to_the_minimum_are_found() -> None:
+    for seed in range(200):
+        matrix = random_rows(seed, 240, 60, 8)
+        row = seed % 240
+        expected = by_looking_at_all(matrix, dense(matrix, row), 30, out=[row], minimum=0.5, step=0.01)
+        agree(Postings.build(matrix).nearest(row, 30, minimum=0.5, step=0.01), expected)
+
+
 def test_rows_come_back_as_they_went_in() -> None:
     for make in CORPORA.values():
         matrix = make()
