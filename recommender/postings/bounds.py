@@ -5,8 +5,9 @@
 import numba as nb
 import numpy as np
 
-from recommender.postings.intrinsics import add_scaled, lowest_bit, prefetch, reaching, set_scaled
-from recommender.postings.kinds import BLOCK, FRONTS_AHEAD, NEAR, NORMS_AHEAD
+from recommender.postings.intrinsics import lowest_bit, prefetch, reaching, reaching_with
+from recommender.postings.kinds import BLOCK, FRONTS_AHEAD, NEAR, OUT
+from recommender.postings.pack import row_at
 
 
 @nb.njit
@@ -30,23 +31,63 @@ def most_promising(blocks, chosen, counts):
 
 
 @nb.njit
+def promising(bounds, blocks, chosen, counts, allowed, order, low, width):
+    """Places of about the greatest bounds whose rows may be found, into `chosen`; how many. Room as above."""
+    found = 0
+    for hidden in range(2):
+        peaks(bounds, blocks)
+        most = most_promising(blocks, chosen, counts)
+        found = 0
+        for at in range(most):
+            place = peak(bounds, len(blocks), chosen[at])
+            if hidden or len(allowed) == 0 or allowed[row_at(order, low + place)]:
+                chosen[found] = place
+                found += 1
+        if 2 * found >= most:  # nearly every row may be found: the others need not be hidden, which takes longer
+            break
+        hide(bounds[:width], allowed, order, low)
+    return found
+
+
+@nb.njit
 def bar_of(floor, unit):
     """The least bound that a row of this score can have."""
     return np.uint16(max(1.0, min(65535.0, np.floor(floor * unit) - 1.0)))
 
 
 @nb.njit
-def at_least(bounds, bar, waiting, most):
-    """Rows whose bound reaches the bar into `waiting`; how many; ends soon after there are more than `most`."""
+def at_least(bounds, norms, ceilings, factor, bar, allowed, order, low, waiting, most):
+    """Places whose row may be found, and whose bound with `unread` reaches the bar, into `waiting`; how many.
+
+    Ends soon after there are more than `most`. A bound that is OUT reaches nothing.
+    """
     size = 0
-    for place in range(0, len(bounds), 64):
-        hit = reaching(bounds, place, bar)
-        while hit:
-            waiting[size] = place + lowest_bit(hit)
+    whole = len(norms) & ~(BLOCK - 1)
+    for first in range(0, whole, 64 * BLOCK):
+        near = np.uint64(0)  # blocks that may hold some: their norms are fetched together
+        for block in range(min(64, (whole - first) // BLOCK)):
+            place = first + block * BLOCK
+            least = np.int64(bar) - unread(ceilings[place // BLOCK], factor)
+            if least <= 0 or reaching(bounds, place, np.uint16(least)):
+                near |= np.uint64(1) << np.uint64(block)
+                prefetch(norms, place)
+        while near:
+            place = first + lowest_bit(near) * BLOCK
+            near &= near - np.uint64(1)
+            hit = reaching_with(bounds, place, norms, place, np.uint16(factor), bar)
+            while hit:
+                at = place + lowest_bit(hit)
+                hit &= hit - np.uint64(1)
+                if len(allowed) == 0 or allowed[row_at(order, low + at)]:
+                    waiting[size] = at
+                    size += 1
+            if size > most:
+                return size
+    for place in range(whole, len(norms)):
+        is_near = bounds[place] != OUT and bounds[place] + unread(norms[place], factor) >= bar
+        if is_near and (len(allowed) == 0 or allowed[row_at(order, low + place)]):
+            waiting[size] = place
             size += 1
-            hit &= hit - np.uint64(1)
-        if size > most:
-            break
     return size
 
 
@@ -78,11 +119,11 @@ def front(packed, frequent, cut):
 
 
 @nb.njit
-def rest(waiting, others, levels, bounds, low, level, norms, factor):
+def rest(waiting, others, levels, bounds, low, level):
     """Rows of a range become rows of the segment, with the bound of what was read, and the level that was not."""
     for at in range(len(waiting)):
         row = waiting[at]
-        others[at] = np.int64(bounds[row]) - (unread(norms[row], factor) if level else 0)
+        others[at] = bounds[row]
         levels[at] = level
         waiting[at] = low + row
 
@@ -144,39 +185,10 @@ def unread(norm, factor):
 
 
 @nb.njit
-def set_norms(bounds, norms, factor):
-    """`unread` for every row."""
-    whole = len(norms) & ~63
-    for place in range(0, whole, 64):
-        prefetch(norms, place + NORMS_AHEAD)
-        set_scaled(bounds, place, norms, place, np.uint16(factor))
-    for row in range(whole, len(norms)):
-        bounds[row] = np.uint16(unread(norms[row], factor))
-
-
-@nb.njit
-def add_norms(bounds, norms, factor):
-    """Add `unread` for every row."""
-    whole = len(norms) & ~63
-    for place in range(0, whole, 64):
-        add_scaled(bounds, place, norms, place, np.uint16(factor))
-    for row in range(whole, len(norms)):
-        bounds[row] += np.uint16(unread(norms[row], factor))
-
-
-@nb.njit
-def change_norms(bounds, norms, factor, old_norms, old_factor):
-    """The bound of a lower level in the place of that of a higher one; a row that is out stays low."""
-    for row in range(len(norms)):
-        less = np.uint16(((np.uint32(old_norms[row]) * old_factor) >> np.uint32(8)) + np.uint32(1))
-        more = np.uint16(((np.uint32(norms[row]) * factor) >> np.uint32(8)) + np.uint32(1))
-        bounds[row] = np.uint16(max(bounds[row], less) - less + more)
-
-
-@nb.njit
-def hide(bounds, allowed):
-    for row in range(len(allowed)):
-        bounds[row] *= allowed[row]
+def hide(bounds, allowed, order, low):
+    """No bound for rows that may not be found; the first place is `low`."""
+    for place in range(len(bounds)):
+        bounds[place] *= allowed[row_at(order, low + place)]
 
 
 @nb.njit

@@ -18,7 +18,7 @@ from recommender import arrays
 from recommender.postings.layout import Segment
 from recommender.postings.search import Postings
 
-VERSION = 2
+VERSION = 3
 MANIFEST = "manifest.json"
 
 

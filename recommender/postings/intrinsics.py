@@ -59,38 +59,31 @@ def reaching(typing_context, bounds, place, bar):
 
 
 @intrinsic
-def set_scaled(typing_context, bounds, place, codes, code_place, factor):
-    """Make 64 bounds `code * factor / 256`, up: `factor` is of 16 bits, and so must the product be."""
+def reaching_with(typing_context, bounds, place, codes, code_place, factor, bar):
+    """Which of the 64 bounds from `place` on reach the bar once `code * factor / 256`, up, is added: bits of a word.
+
+    `factor` is of 16 bits, and so must the sums be. A bound of all ones reaches nothing.
+    """
 
     def codegen(context, builder, signature, arguments):
-        pointer, more = _scaled(context, builder, signature, arguments)
-        builder.store(more, pointer, align=2)
-        return context.get_dummy_value()
+        values = _load(context, builder, signature.args[0], arguments[0], arguments[1], ir.IntType(16))
+        more = _load(context, builder, signature.args[2], arguments[2], arguments[3], ir.IntType(8))
+        high = builder.icmp_unsigned(
+            ">=", builder.add(values, _scaled(builder, more, arguments[4])), _splat(builder, arguments[5])
+        )
+        inside = builder.icmp_unsigned("!=", values, ir.Constant(values.type, [0xFFFF] * 64))
+        return builder.bitcast(builder.and_(high, inside), ir.IntType(64))
 
-    return types.void(bounds, types.int64, codes, types.int64, types.uint16), codegen
-
-
-@intrinsic
-def add_scaled(typing_context, bounds, place, codes, code_place, factor):
-    """Add what `set_scaled` sets."""
-
-    def codegen(context, builder, signature, arguments):
-        pointer, more = _scaled(context, builder, signature, arguments)
-        builder.store(builder.add(builder.load(pointer, align=2), more), pointer, align=2)
-        return context.get_dummy_value()
-
-    return types.void(bounds, types.int64, codes, types.int64, types.uint16), codegen
+    return types.uint64(bounds, types.int64, codes, types.int64, types.uint16, types.uint16), codegen
 
 
-def _scaled(context, builder, signature, arguments):
-    """A pointer to the 64 bounds and what to put there; the pattern becomes a multiplication of 16 bits, high half."""
+def _scaled(builder, codes, factor):
+    """`code * factor / 256`, up, of 64 codes; the pattern becomes a multiplication of 16 bits, high half."""
     wide, double = ir.VectorType(ir.IntType(16), 64), ir.VectorType(ir.IntType(32), 64)
-    codes = _load(context, builder, signature.args[2], arguments[2], arguments[3], ir.IntType(8))
     high = builder.shl(builder.zext(codes, wide), ir.Constant(wide, [8] * 64))
-    factor = builder.zext(_splat(builder, arguments[4]), double)
-    product = builder.lshr(builder.mul(builder.zext(high, double), factor), ir.Constant(double, [16] * 64))
-    more = builder.add(builder.trunc(product, wide), ir.Constant(wide, [1] * 64))
-    return _pointer(context, builder, signature.args[0], arguments[0], arguments[1], ir.IntType(16)), more
+    many = builder.zext(_splat(builder, factor), double)
+    product = builder.lshr(builder.mul(builder.zext(high, double), many), ir.Constant(double, [16] * 64))
+    return builder.add(builder.trunc(product, wide), ir.Constant(wide, [1] * 64))
 
 
 def _pointer(context, builder, array_type, array, place, lane):

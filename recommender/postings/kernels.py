@@ -11,17 +11,11 @@ import numpy as np
 
 from recommender.postings.bounds import (
     add_list,
-    add_norms,
     at_least,
     bar_of,
-    change_norms,
-    hide,
-    most_promising,
-    peak,
-    peaks,
+    promising,
     refine,
     rest,
-    set_norms,
 )
 from recommender.postings.heap import drain, offer
 from recommender.postings.intrinsics import prefetch
@@ -34,6 +28,7 @@ from recommender.postings.kinds import (
     I64,
     LISTS_AHEAD,
     NEAR,
+    OUT,
     PASS_COST,
     RANGE,
     ROW_COST,
@@ -44,6 +39,7 @@ from recommender.postings.kinds import (
     U32,
     compiled,
 )
+from recommender.postings.pack import row_at
 from recommender.postings.rows import exact, fetch_row, unpacked
 
 
@@ -74,7 +70,7 @@ def _rare_by_range(terms, factors, entries, ranges, common, starts, ids, codes):
 _SEARCH = nb.types.UniTuple(nb.int64, 4)(
     # the segment
     nb.int64, U16, U32, U32, U8, nb.int64, U32, F32, I64, U16, F32, U8, I64, U16, I64, F32, F32,
-    nb.float64,
+    nb.float64, U8, I32, I32,
     # the query
     I32, F32, nb.int64, nb.float64, nb.float64, U8, nb.int64, I64, I64, nb.int64,
     # scratch
@@ -87,8 +83,8 @@ _SEARCH = nb.types.UniTuple(nb.int64, 4)(
 @compiled(_SEARCH)
 def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
     n, ids, table, rare_ids, codes, common, rare_starts, steps, row_starts, gaps, weights, norms, front_starts, fronts,
-    cuts, tops, usual, longest, terms, query, k, step, minimum, allowed, own, tie_breaks, numbers, first,
-    dense, frequent, bounds, blocks, waiting, others, levels_of,
+    cuts, tops, usual, longest, ceilings, order, places, terms, query, k, step, minimum, allowed, own,
+    tie_breaks, numbers, first, dense, frequent, bounds, blocks, waiting, others, levels_of,
     keys, best_ties, best_numbers, best_rows, best_scores, size, last,
 ):  # fmt: skip
     """Offer the rows of one segment to the heap of the best k; (its size, postings read, rows refined, rows scored).
@@ -106,7 +102,8 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
     query_length = np.sqrt(total)
     ranges = (n + RANGE - 1) // RANGE if total > 0 else 0
     read, refined, scored = 0, 0, 0
-    own_range = own // RANGE if own >= 0 else ranges - 1
+    own_place = np.int64(places[own]) if own >= 0 and len(places) else own
+    own_range = own_place // RANGE if own >= 0 else ranges - 1
     split = count  # query terms from here on are rare
     for at in range(count):
         term = terms[at]
@@ -133,6 +130,7 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
     for at in range(count):
         factors[at] = np.int64(np.ceil(max(query[at], 0.0) * steps[terms[at]] * unit * 256.0))
     levels = len(cuts)
+    all_blocks = (n + BLOCK - 1) // BLOCK
     level_ends = np.zeros(levels + 1, np.int64)  # query terms within the first levels
     likely = np.zeros(levels + 1, np.float64)  # what they usually add at most
     level_factors = np.zeros(levels + 1, np.uint32)
@@ -158,23 +156,17 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
     ends[split:] = 0
     chosen = np.empty(min(k + k // 4 + 1, len(blocks)), np.int64)
     counts = np.empty(1024, np.int32)
-    highest = tried = levels
+    tried = levels
     level = 0  # terms of the first `level` levels are bounded, not read
     queued = 0  # rows that wait
-    left = 0  # rows to look at in the last range, and postings that one level more would not have read
-    postings = np.int64(0)
     for turn in range(ranges):
-        # The query's own range first: its story is near in time. Then on: the lists go on where they were left.
+        # The query's own range first: its topic stands there. Then on: the lists go on where they were left.
         current = (own_range + turn) % ranges
         low = current * RANGE
         high = min(n, low + RANGE)
         width = high - low
         filled = (width + BLOCK - 1) // BLOCK
         tops_of_blocks = blocks[:filled]
-        if turn > 1 and level < tried:
-            highest = level  # what was too high before is so again
-        elif turn > 1 and 3 * left * ROW_COST < postings:
-            highest += 1
         for at in range(split):
             place = terms[at] * (ranges + 1) + current
             starts[at] = table[place]
@@ -192,15 +184,12 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
             else:
                 aim = max(minimum, FIRST_AIM * query_length * longest)
             level = 0
-            while level < min(highest, levels) and likely[level + 1] < SLACK * aim:
+            while level < levels and likely[level + 1] < SLACK * aim:
                 level += 1
             if act == 1:
                 level = min(level, tried)
             tried = level
-            # Rows start with what the unread terms can add at most (Cauchy-Schwarz).
-            if act == 0 and known and level:
-                set_norms(bounds, norms[(level - 1) * n + low : (level - 1) * n + high], level_factors[level])
-            elif act == 0:
+            if act == 0:
                 bounds[:width] = 0
             end = begin
             begin = level_ends[level]
@@ -220,19 +209,15 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
                     bounds[rare_rows[place]] += rare_adds[place]
             if known:
                 break
-            if len(allowed):
-                hide(bounds, allowed[low:high])
-            if own >= low and own < high:
-                bounds[own - low] = 0
-            peaks(bounds, tops_of_blocks)
-            found = most_promising(tops_of_blocks, chosen, counts)
+            if own_place >= low and own_place < high:
+                bounds[own_place - low] = 0
+            found = promising(bounds, tops_of_blocks, chosen, counts, allowed, order, low, width)
             for at in range(found):
-                chosen[at] = peak(bounds, filled, chosen[at])
-                prefetch(row_starts, low + chosen[at])
+                prefetch(row_starts, row_at(order, low + chosen[at]))
             for at in range(found):
-                fetch_row(row_starts, gaps, weights, low + chosen[at])
+                fetch_row(row_starts, gaps, weights, row_at(order, low + chosen[at]))
             for at in range(found):
-                row = low + chosen[at]
+                row = row_at(order, low + chosen[at])
                 first_place, last_place = row_starts[row], row_starts[row + 1]
                 score = exact(gaps[first_place:last_place], weights[first_place:last_place], dense)
                 size = offer(
@@ -240,16 +225,12 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
                     numbers, first, row, score,
                 )  # fmt: skip
             scored += found
-        if level and act == 1:
-            add_norms(bounds, norms[(level - 1) * n + low : (level - 1) * n + high], level_factors[level])
         lowest = bar_of((max(keys[0], minimum) if size == k else minimum) - step, unit)
         while True:
-            if len(allowed):
-                hide(bounds, allowed[low:high])
-            if own >= low and own < high:
-                bounds[own - low] = 0
+            if own_place >= low and own_place < high:
+                bounds[own_place - low] = OUT
             for at in range(found):
-                bounds[chosen[at]] = 0
+                bounds[chosen[at]] = OUT
             # Too many left: read the postings of the rarest unread level instead of looking at each row.
             lower = max(level - 1, 0)
             while lower > 0 and level_ends[lower] == level_ends[level]:
@@ -258,31 +239,27 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
             for at in range(level_ends[lower], level_ends[level]):
                 postings += ends[at] - starts[at]
             most = (postings + PASS_COST) // ROW_COST if level else RANGE
-            left = at_least(bounds[: filled * BLOCK], lowest, waiting[queued:], most)
+            # What the unread terms can add at most (Cauchy-Schwarz) is part of the bound; nothing at level 0.
+            of = max(level - 1, 0)
+            left = at_least(
+                bounds, norms[of * n + low : of * n + high], ceilings[of * all_blocks + low // BLOCK :],
+                level_factors[level], lowest, allowed, order, low, waiting[queued:], most,
+            )  # fmt: skip
             if left <= most:
                 break
-            old = norms[(level - 1) * n + low : (level - 1) * n + high]
-            new = norms[(max(lower, 1) - 1) * n + low : (max(lower, 1) - 1) * n + high]
-            change_norms(bounds, new, level_factors[lower], old, level_factors[level])
             for at in range(level_ends[lower], level_ends[level]):
                 add_list(bounds, ids[starts[at] : ends[at]], codes[starts[at] : ends[at]], factors[at])
             read += postings
             level = lower
-
-        postings = np.int64(0)
-        if level < levels:
-            for at in range(level_ends[level], level_ends[level + 1]):
-                postings += ends[at] - starts[at]
-        rest(
-            waiting[queued : queued + left], others[queued:], levels_of[queued:], bounds, low, level,
-            norms[max(level - 1, 0) * n + low : max(level - 1, 0) * n + high], level_factors[level],
-        )  # fmt: skip
+        rest(waiting[queued : queued + left], others[queued:], levels_of[queued:], bounds, low, level)
         queued += left
         if turn and queued < BATCH and turn < ranges - 1:
             continue
         refined += queued
         kept = refine(waiting[:queued], others, levels_of, lowest, front_starts, fronts, frequent, cuts)
         queued = 0
+        for at in range(kept if len(order) else 0):
+            waiting[at] = order[waiting[at]]
         for at in range(min(kept, 2 * ROWS_AHEAD)):
             prefetch(row_starts, waiting[at])
         for at in range(min(kept, ROWS_AHEAD)):

@@ -13,24 +13,25 @@ LEVEL_SHARES = (  # level i: terms held by more than this share of rows
 LEVELS = len(LEVEL_SHARES)
 RANGE = 1 << 16  # rows whose bounds are accumulated at a time
 BLOCK = 64  # rows of one peak
+OUT = 0xFFFF  # the bound of a row that is not looked for any more
 ESCAPE = 0xFFFF  # a gap this long between two terms of a row is followed by another gap
 MOST_BYTES = 10.9  # a posting: so many levels have their terms in the fronts of rows
 LEAST_FRONTS = 0.7  # bytes of fronts a posting, even if they are more than that
 SHORT = 0xFF  # a gap this long within a front is followed by another gap
+ORDERED_FROM = 2_000_000  # postings: larger segments keep rows of a topic together
 RARE = 64  # a term of fewer rows keeps them as 32-bit numbers, any other as 16-bit ones by ranges of rows
 
 # The search measures itself in postings read; these were tuned on generated news of 100,000 and 1,000,000 articles.
 SLACK = 0.65  # frequent terms stay unread while they usually add less than this share of the k-th best score
 FIRST_AIM = 0.4  # the cosine that is hoped for while no k-th best is known
-PASS_COST = 10_000  # a few passes over the bounds of a range
-ROW_COST = 80  # a look at one row
+PASS_COST = 4000  # a few passes over the bounds of a range
+ROW_COST = 160  # a look at one row
 
 # How far ahead memory is asked for.
 NEAR = 256  # postings
 LISTS_AHEAD = 3
 ROWS_AHEAD = 6
 FRONTS_AHEAD = 12
-NORMS_AHEAD = 2048
 BATCH = 512  # rows that wait together to be looked at: waiting for memory is then shared
 
 

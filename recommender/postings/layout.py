@@ -11,6 +11,7 @@ from scipy import sparse
 
 from recommender.postings import pack
 from recommender.postings.kinds import LEAST_FRONTS, LEVEL_SHARES, MOST_BYTES, RANGE, RARE
+from recommender.postings.order import by_topic
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,9 +19,9 @@ class Segment:
     """n immutable rows. Terms are renumbered by falling document frequency; `terms[i]` is the column of number i.
 
     Rows: `gaps` (uint16, to the next term number) and `weights` (float32, as given: the only ones that decide a
-    score). Lists: row numbers, and `codes` (uint8): weight / step of the term, rounded up, a bound and no score.
-    `norms` (levels x n, uint8): length of each row within the most frequent terms, rounded up. `fronts`: these terms of
-    each row once more, with their codes.
+    score). All else is by place: a large segment keeps rows of a topic in places beside each other. Lists: places, and
+    `codes` (uint8): weight / step of the term, rounded up, a bound and no score. `norms` (levels x n, uint8): length
+    within the most frequent terms, rounded up. `fronts`: these terms once more, with their codes.
     """
 
     terms: NDArray[np.int32]  # number -> column
@@ -41,6 +42,9 @@ class Segment:
     tops: NDArray[np.float32]  # the greatest length within each level
     usual: NDArray[np.float32]  # the mean length within each level
     longest: NDArray[np.float32]  # (1,) the greatest length of a row
+    ceilings: NDArray[np.uint8]  # the greatest of `norms` in each BLOCK of places
+    order: NDArray[np.int32]  # place -> row; empty where each row is in its own place
+    places: NDArray[np.int32]  # row -> place
 
     @classmethod
     def build(cls, rows: sparse.csr_matrix) -> Self:
@@ -62,23 +66,27 @@ class Segment:
         )
         gaps = np.empty(len(packed), np.uint16)
         row_starts = pack.rows(indptr, columns, weights, numbers, gaps, packed)
+        order = by_topic(row_starts, gaps, packed, df)
+        places = np.empty_like(order)
+        places[order] = np.arange(len(order), dtype=np.int32)
         steps = pack.steps(columns, weights, numbers, len(terms))
         many, total = int(df[:common].sum()), int(df.sum())
         ids, codes, rare_ids = np.empty(many, np.uint16), np.empty(total, np.uint8), np.empty(total - many, np.uint32)
         table = np.zeros(common * (-(-n // RANGE) + 1), np.uint32)
         rare_starts = np.zeros(len(df) - common + 1, np.uint32)
-        pack.lists(row_starts, gaps, packed, df, steps, common, RANGE, ids, table, rare_ids, rare_starts, codes)
+        pack.lists(row_starts, gaps, packed, order, df, steps, common, RANGE, ids, table, rare_ids, rare_starts, codes)
         size = sum(one.nbytes for one in (row_starts, gaps, packed, ids, table, rare_ids, rare_starts, codes))
         size += 8 * len(row_starts) + len(cuts) * n + 12 * len(terms) + 4 * len(numbers)
         room = max(MOST_BYTES * df.sum() - size, LEAST_FRONTS * df.sum()) / 2
         cuts = cuts[: max(1, int(np.searchsorted(np.append(0, np.cumsum(df))[cuts], room, side="right")))]
         norms, squares = np.zeros(len(cuts) * n, np.uint8), np.zeros((len(cuts), n), np.float32)
-        tops, usual, longest = pack.norms(row_starts, gaps, packed, cuts, squares, norms)
-        fronts = np.empty(pack.fronts(row_starts, gaps, packed, steps, cuts[-1], nothing)[-1], np.uint16)
-        front_starts = pack.fronts(row_starts, gaps, packed, steps, cuts[-1], fronts)
+        tops, usual, longest = pack.norms(row_starts, gaps, packed, order, cuts, squares, norms)
+        fronts = np.empty(pack.fronts(row_starts, gaps, packed, order, steps, cuts[-1], nothing)[-1], np.uint16)
+        front_starts = pack.fronts(row_starts, gaps, packed, order, steps, cuts[-1], fronts)
         arrays = (
             terms, numbers[: 0 if small else None], row_starts, gaps, packed, ids, table, rare_ids, rare_starts, codes,
-            steps, norms, front_starts, fronts, cuts, tops, usual, longest,
+            steps, norms, front_starts, fronts, cuts, tops, usual, longest, pack.ceilings(norms, n),
+            order, places,
         )  # fmt: skip
         return cls(*arrays)
 
@@ -111,7 +119,7 @@ class Segment:
         return (
             len(self), self.ids, self.table, self.rare_ids, self.codes, self.common, self.rare_starts, self.steps,
             self.row_starts, self.gaps, self.weights, self.norms, self.front_starts, self.fronts, self.cuts,
-            self.tops, self.usual, float(self.longest[0]),
+            self.tops, self.usual, float(self.longest[0]), self.ceilings, self.order, self.places,
         )  # fmt: skip
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:

@@ -4,11 +4,12 @@
 
 import numba as nb
 import numpy as np
+from numpy.typing import NDArray
 
-from recommender.postings.kinds import BOOL, ESCAPE, F32, I32, I64, SHORT, U16, compiled
+from recommender.postings.kinds import BLOCK, BOOL, ESCAPE, F32, I32, I64, SHORT, U16, compiled
 
 _LISTS = nb.void(
-    I64, U16, F32, I64, F32, nb.int64, nb.int64,
+    I64, U16, F32, I32, I64, F32, nb.int64, nb.int64,
     nb.uint16[::1], nb.uint32[::1], nb.uint32[::1], nb.uint32[::1], nb.uint8[::1],
 )  # fmt: skip
 _NORMS = nb.types.UniTuple(nb.float32[::1], 3)
@@ -83,9 +84,15 @@ def code_of(weight, step):
     return min(max(np.int64(np.ceil(np.float64(weight) / np.float64(step))), 1), 255)
 
 
+@nb.njit(inline="always")
+def row_at(order, place):
+    """The row that stands in a place of the lists."""
+    return np.int64(order[place]) if len(order) else np.int64(place)
+
+
 @compiled(_LISTS)
-def lists(row_starts, gaps, weights, df, steps, common, span, ids, table, rare_ids, rare_starts, codes):
-    """Rows and codes by term, into the last five arrays."""
+def lists(row_starts, gaps, weights, order, df, steps, common, span, ids, table, rare_ids, rare_starts, codes):
+    """Places of rows and codes by term, into the last five arrays. With an `order`, order[place] is the row."""
     n, count = len(row_starts) - 1, len(df)
     ranges = (n + span - 1) // span
     places = np.zeros(count + 1, np.int64)
@@ -94,9 +101,10 @@ def lists(row_starts, gaps, weights, df, steps, common, span, ids, table, rare_i
     many = places[common]
     for number in range(common, count + 1):
         rare_starts[number - common] = places[number] - many
-    for row in range(n):
-        current = row // span
-        if row % span == 0:
+    for standing in range(n):
+        row = row_at(order, standing)
+        current = standing // span
+        if standing % span == 0:
             for number in range(common):
                 table[number * (ranges + 1) + current] = places[number]
         number = np.int64(-1)
@@ -109,33 +117,34 @@ def lists(row_starts, gaps, weights, df, steps, common, span, ids, table, rare_i
             places[number] = at + 1
             codes[at] = code_of(weight, steps[number])
             if number < common:
-                ids[at] = row - current * span
+                ids[at] = standing - current * span
             else:
-                rare_ids[at - many] = row
+                rare_ids[at - many] = standing
     for number in range(common):
         table[number * (ranges + 1) + ranges] = places[number]
 
 
-@compiled(_NORMS(I64, U16, F32, I64, nb.float32[:, ::1], nb.uint8[::1]))
-def norms(row_starts, gaps, weights, cuts, squares, codes):
+@compiled(_NORMS(I64, U16, F32, I32, I64, nb.float32[:, ::1], nb.uint8[::1]))
+def norms(row_starts, gaps, weights, order, cuts, squares, codes):
     """Length of each row within each level as codes of the greatest; (the greatest, the mean, the longest row).
 
     `squares` is room to work in, levels x n and all 0.
     """
     n, levels = len(row_starts) - 1, len(cuts)
     longest = 0.0
-    for row in range(n):
+    for standing in range(n):
+        row = row_at(order, standing)
         number = np.int64(-1)
         level = 0
         total = 0.0
         for place in range(row_starts[row], row_starts[row + 1]):
             number += gaps[place]
             while level < levels and number >= cuts[level]:
-                squares[level, row] = total
+                squares[level, standing] = total
                 level += 1
             total += np.float64(weights[place]) ** 2
         for rest in range(level, levels):
-            squares[rest, row] = total
+            squares[rest, standing] = total
         longest = max(longest, total)
     tops = np.zeros(levels, np.float32)
     usual = np.zeros(levels, np.float32)
@@ -153,6 +162,14 @@ def norms(row_starts, gaps, weights, cuts, squares, codes):
                 code = np.ceil(np.sqrt(np.float64(squares[level, row])) * (1 + 1e-6) / np.float64(tops[level]) * 255.0)
                 codes[level * n + row] = min(code, 255.0)
     return tops, usual, np.full(1, np.sqrt(longest) * (1 + 1e-6), np.float32)
+
+
+def ceilings(codes: NDArray[np.uint8], n: int) -> NDArray[np.uint8]:
+    """The greatest of `norms` among each BLOCK places, level after level."""
+    if not n:
+        return np.zeros(0, np.uint8)
+    made: NDArray[np.uint8] = np.maximum.reduceat(codes.reshape(-1, n), np.arange(0, n, BLOCK), axis=1)
+    return made.ravel()
 
 
 @compiled(nb.types.Tuple((nb.int32[::1], nb.float32[::1]))(I64, U16, F32, nb.int64))
@@ -228,14 +245,15 @@ def valid(weights):
     return good
 
 
-@compiled(nb.int64[::1](I64, U16, F32, F32, nb.int64, nb.uint16[::1]))
-def fronts(row_starts, gaps, weights, steps, cut, packed):
-    """The terms below `cut` of each row once more as gap + 256 * code; where each row begins; as `rows`."""
+@compiled(nb.int64[::1](I64, U16, F32, I32, F32, nb.int64, nb.uint16[::1]))
+def fronts(row_starts, gaps, weights, order, steps, cut, packed):
+    """The terms below `cut` of each row once more as gap + 256 * code; where each place begins; as `rows`."""
     n = len(row_starts) - 1
     starts = np.zeros(n + 1, np.int64)
     filling = len(packed) > 0
     size = np.int64(0)
-    for row in range(n):
+    for standing in range(n):
+        row = row_at(order, standing)
         number = np.int64(-1)
         before = np.int64(-1)
         for place in range(row_starts[row], row_starts[row + 1]):
@@ -254,7 +272,7 @@ def fronts(row_starts, gaps, weights, steps, cut, packed):
             if filling:
                 packed[size] = gap + 256 * code_of(weights[place], steps[number])
             size += 1
-        starts[row + 1] = size
+        starts[standing + 1] = size
     return starts
 
 

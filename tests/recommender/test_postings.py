@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -15,7 +16,15 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from recommender import compiled
-from recommender.postings import Found, Postings, Segment, files, kernels, kinds, merge
+from recommender.postings import Found, Postings, Segment, files, kernels, kinds, merge, order
+
+
+@pytest.fixture(autouse=True, scope="module", params=[kinds.ORDERED_FROM, 1], ids=["as they came", "by topic"])
+def _order(request) -> Iterator[None]:
+    """Every promise holds for small segments, whose rows stand as they came, and for ordered ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(order, "ORDERED_FROM", request.param)
+        yield
 
 
 def random_rows(seed: int, n: int, terms: int, mean: float, *, levels: int = 0) -> sparse.csr_matrix:
@@ -173,6 +182,34 @@ def test_scores_that_round_to_the_minimum_are_found() -> None:
         row = seed % 240
         expected = by_looking_at_all(matrix, dense(matrix, row), 30, out=[row], minimum=0.5, step=0.01)
         agree(Postings.build(matrix).nearest(row, 30, minimum=0.5, step=0.01), expected)
+
+
+@pytest.mark.parametrize("share", [0.03, 0.5, 0.98])
+def test_few_or_nearly_all_rows_may_be_found(share: float) -> None:
+    matrix = random_rows(31, 3_000, 400, 20)
+    allowed = np.random.default_rng(1).random(3_000) < share
+    postings = Postings.build(matrix)
+    for row in range(0, 3_000, 211):
+        expected = by_looking_at_all(matrix, dense(matrix, row), 12, out=[row], allowed=allowed)
+        agree(postings.nearest(row, 12, allowed=allowed), expected)
+
+
+def test_rows_of_a_topic_stand_together() -> None:
+    # Four topics of words of their own, in turns; the words that all share are no topic.
+    rng = np.random.default_rng(5)
+    rows = np.zeros((2_000, 460))
+    topics = np.arange(2_000) % 4
+    for topic in range(4):
+        own = topics == topic
+        rows[own, topic * 100 : topic * 100 + 100] = rng.random((own.sum(), 100)) < 0.1
+    rows[:, 400:] = rng.random((2_000, 60)) < 0.5
+    segment = Segment.build(unit(sparse.csr_matrix(rows, dtype=np.float32)))
+    if len(segment.order):
+        changes = np.count_nonzero(np.diff(topics[segment.order]))
+        assert changes < 40  # of 1,999 where they stand as they came
+        assert (segment.order[segment.places] == np.arange(2_000)).all()
+        again = Segment.build(unit(sparse.csr_matrix(rows, dtype=np.float32)))
+        assert (again.order == segment.order).all()
 
 
 def test_rows_come_back_as_they_went_in() -> None:
