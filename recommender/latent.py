@@ -56,14 +56,10 @@ class Latent:
 
     def halves(self, rows: NDArray[np.intp]) -> Chunk:
         """These rows as they are held."""
-        if len(self.chunks) == 1:
-            return np.asarray(self.chunks[0])[rows]
-        made = np.empty((len(rows), self.width), np.float16)
-        of = rows // CHUNK
-        for number in np.unique(of):
-            mine = of == number
-            made[mine] = self.chunks[number][rows[mine] - number * CHUNK]
-        return made
+        made = np.empty((len(rows), self.width), np.uint16)
+        for bits, first in self.parts():
+            _taken(bits, np.asarray(rows, np.int64), first, made)
+        return made.view(np.float16)
 
     def dots(self, rows: NDArray[np.int64], direction: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Inner product of each of these rows with a direction (rows,), and which rows point anywhere (rows,).
@@ -98,6 +94,18 @@ class Latent:
 
 _BITS = nb.types.Array(nb.uint16, 2, "C", readonly=True)
 _ROWS, _DIRECTION = (nb.types.Array(kind, 1, "C", readonly=True) for kind in (nb.int64, nb.float32))
+
+
+@compiled(nb.void(_BITS, _ROWS, nb.int64, nb.uint16[:, ::1]))
+def _taken(bits, rows, first, made):
+    """Copy those of the rows that are in this chunk."""
+    for at in range(len(rows)):
+        coming = rows[min(at + AHEAD, len(rows) - 1)] - first
+        if 0 <= coming < len(bits):
+            for place in range(0, made.shape[1], 32):
+                prefetch(bits, coming * made.shape[1] + place)
+        if first <= rows[at] < first + len(bits):
+            made[at] = bits[rows[at] - first]
 
 
 @compiled(

@@ -197,12 +197,16 @@ def _square(values):
     nb.types.UniTuple(nb.float64, 2)(I64, F32, *PACKED, nb.float32[::1], nb.float32[::1])
 )  # fmt: skip
 def _summed(reads, read_weights, starts, ends, terms, weights, latent, directed, dense, direction):  # noqa: ARG001
+    flat = latent.ravel()
     for read in range(len(reads)):
         slot, weight = np.uint64(reads[read]), read_weights[read]
         coming = starts[reads[min(read + AHEAD, len(reads) - 1)]]
         for line in range(0, AHEAD_TERMS, 16):
             prefetch(terms, coming + line)
             prefetch(weights, coming + line)
+        coming = reads[min(read + AHEAD, len(reads) - 1)] * latent.shape[1]
+        for line in range(0, latent.shape[1], 32):
+            prefetch(flat, coming + line)
         for place in range(np.uint64(starts[slot]), np.uint64(ends[slot])):
             dense[np.uint32(terms[place])] += weight * weights[place]
         for place in range(len(direction)):

@@ -137,13 +137,15 @@ class Packer:
             wider = np.full(words.shape[1] + words.shape[1] // 8, -1, np.int32)
             wider[: len(self._codes)] = self._codes
             self._codes = wider
-        counts = np.bincount(words.indices, minlength=len(self._codes))
-        fresh = np.flatnonzero((counts > 0) & (self._codes < 0))
-        fresh = fresh[np.argsort(-counts[fresh], kind="stable")]
-        self._codes = self._codes.copy() if len(fresh) else self._codes
-        self._codes[fresh] = np.arange(self._width, self._width + len(fresh))
-        self._width += len(fresh)
-        return np.asarray(self._codes[words.indices])
+        codes = self._codes[words.indices]
+        if (codes < 0).any():
+            fresh, counts = np.unique(words.indices[codes < 0], return_counts=True)
+            fresh = fresh[np.argsort(-counts, kind="stable")]
+            self._codes = self._codes.copy()
+            self._codes[fresh] = np.arange(self._width, self._width + len(fresh))
+            self._width += len(fresh)
+            codes = self._codes[words.indices]
+        return np.asarray(codes)
 
     def _append(
         self, lengths: IntArray, codes: IntArray, data: FloatArray, latent: Halves, ids: IntArray, sums: IntArray
