@@ -67,6 +67,21 @@ def _rare_by_range(terms, factors, entries, ranges, common, starts, ids, codes):
     return ends, rows, adds
 
 
+@nb.njit
+def _range_like(terms, factors, ranges, table):
+    """The range to whose rows these terms add most, of equal ones the last: rows of the query's topic stand there."""
+    adds = np.zeros(ranges, np.int64)
+    for at in range(len(terms)):
+        place = terms[at] * (ranges + 1)
+        for current in range(ranges):
+            adds[current] += factors[at] * (np.int64(table[place + current + 1]) - np.int64(table[place + current]))
+    best = ranges - 1
+    for current in range(ranges - 1, -1, -1):
+        if adds[current] > adds[best]:
+            best = current
+    return best
+
+
 _SEARCH = nb.types.UniTuple(nb.int64, 4)(
     # the segment
     nb.int64, U16, U32, U32, U8, nb.int64, U32, F32, I64, U16, F32, U8, I64, U16, I64, F32, F32,
@@ -103,13 +118,13 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
     ranges = (n + RANGE - 1) // RANGE if total > 0 else 0
     read, refined, scored = 0, 0, 0
     own_place = np.int64(places[own]) if own >= 0 and len(places) else own
-    own_range = own_place // RANGE if own >= 0 else ranges - 1
+    own_range = own_place // RANGE if own >= 0 else -1
     split = count  # query terms from here on are rare
     for at in range(count):
         term = terms[at]
         prefetch(steps, term)
         if term < common:
-            prefetch(table, term * (ranges + 1) + own_range)
+            prefetch(table, term * (ranges + 1) + max(own_range, 0))
         else:
             split = min(split, at)
             prefetch(rare_starts, term - common)
@@ -147,6 +162,8 @@ def search(  # noqa: C901, PLR0912, PLR0915 - one hot loop over thirty arrays
 
     for at in range(level_ends[levels]):
         frequent[terms[at]] = factors[at]
+    if own_range < 0 and ranges:
+        own_range = _range_like(terms[level_ends[levels] : split], factors[level_ends[levels] : split], ranges, table)
     rare_ends, rare_rows, rare_adds = _rare_by_range(
         terms[split:], factors[split:], rare, ranges, common, rare_starts, rare_ids, codes[len(ids) :]
     )
