@@ -1,7 +1,6 @@
 """Where every request enters: an id, the hot calls at once, the rest by the framework; headers, counts, logs."""
 
 import logging
-import re
 from time import perf_counter
 
 from fastapi import FastAPI, Request
@@ -10,16 +9,15 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from data.logs import REQUEST_ID
-from recommender.ids import fresh_id
 from recommender.web import tracing
-from recommender.web.gate import SAFE_HEADERS, Given, keep_encoded_slashes, limited, lines, refusal
+from recommender.web.gate import SAFE_HEADERS, Given, keep_encoded_slashes, limited, refusal, request_id_of
 from recommender.web.hot import Answer, Hot
 from recommender.web.joined import WHOLE, Whole
+from recommender.web.lane import Lane
 from recommender.web.problems import answer_to, problem
 from recommender.web.site import Site
 
 log = logging.getLogger("newsbell.request")
-_ID = re.compile(r"[\w.:-]{1,64}\Z")
 GONE = 499  # nobody waited for the answer; counted, never sent
 
 
@@ -32,6 +30,7 @@ class Front:
     def __init__(self, framework: FastAPI, site: Site, *, is_first: bool = True) -> None:
         self.framework, self.site, self.is_first = framework, site, is_first
         self._hot = Hot(site)
+        self.lane = Lane(self._hot, site) if is_first else None
         self._cold = GZipMiddleware(framework, minimum_size=1_000, compresslevel=5)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,8 +39,7 @@ class Front:
             return
         start = perf_counter()
         headers = Given(scope)
-        given = headers.get(b"x-request-id")
-        request_id = given if given and _ID.match(given) else fresh_id()
+        request_id = request_id_of(headers)
         token = REQUEST_ID.set(request_id)
         told = _Told(send, request_id, _whole_of(scope) if self.is_first else None)
         route = "unmatched"
@@ -110,19 +108,13 @@ class _Told:
     async def whole(self, answer: Answer) -> None:
         """Send a finished answer: to our own server by one call."""
         self.status = answer.status
-        size = b"" if answer.status == 304 else b"content-length: %d\r\n" % len(answer.body)
-        if self._write is not None:
-            own = answer.lines or lines(answer.headers)
-            if self._write(answer.status, b"%b%bx-request-id: %b\r\n%b" % (own, _SAFE, self._id, size), answer.body):
-                return
+        if self._write is not None and self._write(answer.status, answer.head(self._id), answer.body):
+            return
         headers = [*answer.headers, *SAFE_HEADERS, (b"x-request-id", self._id)]
         if answer.status != 304:
             headers.append((b"content-length", str(len(answer.body)).encode()))
         await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await self._send({"type": "http.response.body", "body": answer.body})
-
-
-_SAFE = lines(SAFE_HEADERS)
 
 
 def _whole_of(scope: Scope) -> Whole | None:

@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
+from recommender.ids import fresh_id
+
 BODY_LIMIT = 10_000_000  # bytes
 CSP = (
     "default-src 'self'; img-src 'self' https: data:; object-src 'none'; base-uri 'none'; "
@@ -45,12 +47,22 @@ class Given:
 
 
 _ENCODED = re.compile(rb"%(2[fF]|25)")
+_ID = re.compile(r"[\w.:-]{1,64}\Z")
 _JSON = re.compile(r"application/(json|[\w.-]+\+json)$")
 
 
 def lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Headers as they stand in an answer."""
     return b"".join([b"%b: %b\r\n" % pair for pair in headers])
+
+
+SAFE_LINES = lines(SAFE_HEADERS)
+
+
+def request_id_of(headers: Given) -> str:
+    """The caller's id of a request, or a new one."""
+    given = headers.get(b"x-request-id")
+    return given if given and _ID.match(given) else fresh_id()
 
 
 def keep_encoded_slashes(scope: MutableMapping[str, Any]) -> None:

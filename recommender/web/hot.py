@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope
 from data.clock import micros
 from data.errors import TooLarge
 from data.event_lines import EventLines, read_each, read_quickly
+from data.store.reader_state import Revision
 from recommender.answers import RelatedList
 from recommender.served_pages import Beneath
 from recommender.service import Behind
@@ -21,7 +22,7 @@ from recommender.slates import whose
 from recommender.web.auth import open_to
 from recommender.web.bodies import LONGEST_LIST, as_list, decoded, query_of
 from recommender.web.for_you_lists import ForYouLists, KeptForYou
-from recommender.web.gate import Given, body_of, lines, segment
+from recommender.web.gate import SAFE_LINES, Given, body_of, lines, segment
 from recommender.web.related_lists import MINUTE_US, Body, KeptRelated, Key, RelatedLists
 from recommender.web.shapes import ForYouQuery, RelatedQuery, identifier
 from recommender.web.site import Site
@@ -42,6 +43,9 @@ LIST: Pairs = (JSON, PRIVATE, BY_ENCODING)
 LIST_LINES = lines(LIST)
 
 
+FOR_YOU, RELATED = "/v1/readers/{reader}/for-you", "/v1/articles/{article}/related"  # routes
+
+
 class Answer(NamedTuple):
     """A finished answer."""
 
@@ -49,6 +53,11 @@ class Answer(NamedTuple):
     body: bytes
     headers: Pairs
     lines: bytes = b""  # the same headers as they stand in an answer, where they are at hand
+
+    def head(self, request_id: bytes) -> bytes:
+        """The lines of the head, with what every answer carries."""
+        size = b"" if self.status == 304 else b"content-length: %d\r\n" % len(self.body)
+        return b"%b%bx-request-id: %b\r\n%b" % (self.lines or lines(self.headers), SAFE_LINES, request_id, size)
 
 
 class Hot:
@@ -71,9 +80,9 @@ class Hot:
         if len(parts) != 5 or not parts[3]:
             return None
         if parts[2] == "readers" and parts[4] == "for-you":
-            return "/v1/readers/{reader}/for-you", self.for_you, parts[3]
+            return FOR_YOU, self.for_you, parts[3]
         if parts[2] == "articles" and parts[4] == "related":
-            return "/v1/articles/{article}/related", self.related, parts[3]
+            return RELATED, self.related, parts[3]
         return None
 
     async def for_you(self, scope: Scope, headers: Given, receive: Receive, name: str) -> Answer:  # noqa: ARG002
@@ -105,60 +114,67 @@ class Hot:
 
     async def _for_you(self, reader: str, wanted: ForYouQuery, headers: Given) -> Answer:
         """A first page, from memory where nothing that decides it has changed."""
-        service = self.site.service
         revision, rev = await self._revision(reader)  # before anything else: what is kept is never newer
+        held = self.for_you_kept(reader, wanted, headers, revision, rev)
+        if held is not None:
+            return self.serve_again(held, reader, wanted, headers)
+        service = self.site.service
         snapshot, now_us = service.snapshot, micros(self.site.clock.now())
+        self.site.metrics.cached("for_you", hit=False)
+        key, locale = self._key(reader, wanted, headers, revision)
+        page = service.for_you_page(
+            reader, limit=wanted.limit, category=wanted.category, language=wanted.language, locale=locale
+        )
+        kept = KeptForYou(page.again, _encode(page.slate.items), revision, rev)
+        if service.snapshot is snapshot and not page.is_drafted:
+            self.for_you_lists.put(key, kept, snapshot, now_us)
+        return _page(kept, page.slate.served_id, page.slate.next, headers)
+
+    def for_you_kept(
+        self, reader: str, wanted: ForYouQuery, headers: Given, revision: Revision, rev: int
+    ) -> KeptForYou | None:
+        """The first page that was kept, if it holds by what the store says now: `revision`, `rev`."""
+        key, _ = self._key(reader, wanted, headers, revision)
+        now_us = micros(self.site.clock.now())
+        return self.for_you_lists.get(key, revision, rev, self.site.service.snapshot, now_us)
+
+    def serve_again(self, kept: KeptForYou, reader: str, wanted: ForYouQuery, headers: Given) -> Answer:
+        """A page that was kept, as a list of its own."""
+        self.site.metrics.cached("for_you", hit=True)
+        owner = whose(reader, wanted.category, wanted.language)
+        return _page(kept, *self.site.service.serve_again(kept.again, owner), headers)
+
+    def _key(self, reader: str, wanted: ForYouQuery, headers: Given, revision: Revision) -> tuple[Any, str]:
+        """What a first page is kept by, and the language that counts where nothing is known of the reader."""
         locale = "" if revision.is_known else _locale(headers)
-        who = reader if revision.is_known else f"{reader if snapshot.trials.running else ''} {locale}"
-        key = (who, wanted.limit, wanted.category, wanted.language)
-        kept = self.for_you_lists.get(key, revision, rev, snapshot, now_us)
-        self.site.metrics.cached("for_you", hit=kept is not None)
-        if kept is None:
-            page = service.for_you_page(
-                reader, limit=wanted.limit, category=wanted.category, language=wanted.language, locale=locale
-            )
-            items, served_id, after = _encode(page.slate.items), page.slate.served_id, page.slate.next
-            kept = KeptForYou(page.again, items, revision, rev)
-            if service.snapshot is snapshot and not page.is_drafted:
-                self.for_you_lists.put(key, kept, snapshot, now_us)
-        else:
-            owner = whose(reader, wanted.category, wanted.language)
-            served_id, after = service.serve_again(kept.again, owner)
-        head = b'{"served_id":"%b","items":' % served_id.encode()
-        tail = b',"next":"%b"}' % after.encode() if after else b',"next":null}'
-        if _takes_gzip(headers) and len(kept.items) >= ZIP_FROM:
-            kept.blocks = kept.blocks or deflated(kept.items)
-            return Answer(200, around(head, kept.items, kept.blocks, tail), (*LIST, ZIPPED))
-        return Answer(200, b"".join((head, kept.items, tail)), LIST, LIST_LINES)
+        who = reader if revision.is_known else f"{reader if self.site.service.snapshot.trials.running else ''} {locale}"
+        return (who, wanted.limit, wanted.category, wanted.language), locale
 
     async def related(self, scope: Scope, headers: Given, receive: Receive, name: str) -> Answer:  # noqa: ARG002
         """What to read after an article; 304 where the caller holds the same list."""
         self._check_reading(scope, headers)
         wanted = _query(RelatedQuery, scope["query_string"])
         key = (_identifier(name, "article id"), wanted.limit, wanted.language)
-        kept = await self._of_reader(key, wanted.reader) if wanted.reader else await self._beside(key)
-        told: Pairs = (JSON, ASK_AGAIN, BY_ENCODING, (b"etag", kept.etag))
-        held = headers.get(b"if-none-match")
-        if held and (held == "*" or kept.etag[2:].decode() in held):
-            return Answer(304, b"", told[1:])
-        if _takes_gzip(headers) and len(kept.body) >= ZIP_FROM:
-            kept.zipped = kept.zipped or zipped(kept.body)
-            return Answer(200, kept.zipped, (*told, ZIPPED))
-        kept.lines = kept.lines or lines(told)
-        return Answer(200, kept.body, told, kept.lines)
+        return beside(await (self._of_reader(key, wanted.reader) if wanted.reader else self._beside(key)), headers)
 
     async def _beside(self, key: Key) -> "KeptRelated | Body":
         """The list that everybody gets, from memory where nothing that decides it has changed."""
         service, lists = self.site.service, self.related_lists
         rev = await self._rev(None)  # before anything else: what is kept is never newer
-        snapshot, now_us = service.snapshot, micros(self.site.clock.now())
-        kept = lists.get(key, rev, snapshot, now_us)
+        kept = self.related_kept(key, rev)
         self.site.metrics.cached("related", hit=kept is not None)
-        if kept is None:
-            listed, made = await self._related(key, None)
-            body = Body.of(listed)
-            return lists.put(key, made, body, rev, snapshot, now_us) if service.snapshot is snapshot else body
-        if kept.minute != now_us // MINUTE_US:
+        if kept is not None:
+            return kept
+        snapshot, now_us = service.snapshot, micros(self.site.clock.now())
+        listed, made = await self._related(key, None)
+        body = Body.of(listed)
+        return lists.put(key, made, body, rev, snapshot, now_us) if service.snapshot is snapshot else body
+
+    def related_kept(self, key: Key, rev: int) -> KeptRelated | None:
+        """The list that was kept, with the ages of this minute, if it holds by what the store says now: `rev`."""
+        service, now_us = self.site.service, micros(self.site.clock.now())
+        kept = self.related_lists.get(key, rev, service.snapshot, now_us)
+        if kept is not None and kept.minute != now_us // MINUTE_US:
             kept.tell(Body.of(service.related_again(kept.made, now_us)), now_us)
         return kept
 
@@ -200,6 +216,29 @@ def read_events(body: bytes) -> EventLines:
     elif (count := len(lines.positions) + len(lines.rejected)) > LONGEST_LIST:
         raise TooLarge(f"The list holds {count:,} items; send at most {LONGEST_LIST:,} at a time.")
     return lines
+
+
+def _page(kept: KeptForYou, served_id: str, after: str | None, headers: Given) -> Answer:
+    """A first page under an id and a cursor."""
+    head = b'{"served_id":"%b","items":' % served_id.encode()
+    tail = b',"next":"%b"}' % after.encode() if after else b',"next":null}'
+    if _takes_gzip(headers) and len(kept.items) >= ZIP_FROM:
+        kept.blocks = kept.blocks or deflated(kept.items)
+        return Answer(200, around(head, kept.items, kept.blocks, tail), (*LIST, ZIPPED))
+    return Answer(200, b"".join((head, kept.items, tail)), LIST, LIST_LINES)
+
+
+def beside(kept: KeptRelated | Body, headers: Given) -> Answer:
+    """A related list; 304 where the caller holds the same."""
+    told: Pairs = (JSON, ASK_AGAIN, BY_ENCODING, (b"etag", kept.etag))
+    held = headers.get(b"if-none-match")
+    if held and (held == "*" or kept.etag[2:].decode() in held):
+        return Answer(304, b"", told[1:])
+    if _takes_gzip(headers) and len(kept.body) >= ZIP_FROM:
+        kept.zipped = kept.zipped or zipped(kept.body)
+        return Answer(200, kept.zipped, (*told, ZIPPED))
+    kept.lines = kept.lines or lines(told)
+    return Answer(200, kept.body, told, kept.lines)
 
 
 def _answer(status: int, value: Any) -> Answer:

@@ -34,6 +34,11 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
+def is_on() -> bool:
+    """Whether spans are made."""
+    return _tracer() is not None
+
+
 def span(scope: Scope, headers: Given) -> AbstractContextManager[Span]:
     """A span around a request, a child of the caller's where `traceparent` names one."""
     tracer = _tracer()
