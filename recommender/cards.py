@@ -1,7 +1,7 @@
 """One recommended article as a face shows it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -72,6 +72,11 @@ def card(
         score=score,
         parts=parts,
     )
+
+
+def aged(cards: Sequence[Card], now: datetime, language: str) -> tuple[Card, ...]:
+    """The same cards with the ages of another minute. What a sentence says of hours stays."""
+    return tuple(replace(one, age=age(one.published_at, now, language)) for one in cards)
 
 
 def age(at: datetime, now: datetime, language: str) -> str:

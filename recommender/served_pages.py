@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from data.values import ServedPage
 from recommender.answers import Slate, Told
+from recommender.cards import Card
 from recommender.slates import Kept
 
 Since = datetime | Literal["last_visit"]
@@ -60,6 +61,8 @@ class Again:
     packed: bytes  # its ids
     candidates: int
     is_cold: bool
+    cards: tuple[Card, ...]
+    language: str  # of their ages
 
 
 @dataclass(frozen=True)

@@ -287,7 +287,8 @@ class Service:
         self._note(page)
         packed = packed_ids(rest.ids) if rest else b""
         told = Slate(slate.served_id, cards, self._cursors.write(rest, packed) if rest else None)
-        again = Again(page, rest, packed, len(ranked.rows), not len(view.history.at_us))
+        is_cold = not len(view.history.at_us)
+        again = Again(page, rest, packed, len(ranked.rows), is_cold, cards, shown.language)
         return Page(told, again, is_drafted=mixed is not None)
 
     def serve_again(self, page: Again, owner: bytes) -> tuple[str, str | None]:

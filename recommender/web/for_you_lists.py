@@ -12,7 +12,8 @@ from recommender.web.memory import Memory
 
 BUDGET = 160_000_000  # bytes: some 10,000 lists of twenty cards
 FRESH_S = 1.0  # a list of before reads were counted: popularity is to be felt within two seconds
-SAME_S = 60.0  # a list since which nothing happened: no score moves by more than 0.001 in it, ages say minutes
+SAME_S = 300.0  # a list since which nothing happened: no two scores move apart by more than 0.004 in it
+MINUTE_US = 60_000_000
 Key = tuple[str, int, str | None, str | None]  # reader, limit, category, language
 
 
@@ -27,14 +28,22 @@ class KeptForYou:
     decided: int = 0  # number of the articles, weights and rules it was made of
     counted: int = 0  # and of the reads
     made_us: int = 0
+    minute: int = 0  # of the ages on the cards
     until_us: int = 0
     blocks: bytes = b""  # the cards deflated, when somebody first asks for that
+
+    def tell(self, items: bytes, now_us: int) -> None:
+        """The cards with the ages of another minute."""
+        self.items, self.blocks, self.minute = items, b"", now_us // MINUTE_US
 
     @property
     def nbytes(self) -> int:
         """About."""
         return (
-            2_500 + 5 * len(self.items) // 4 + 40 * (len(self.again.served.article_ids) + len(self.again.packed) // 2)
+            2_500
+            + 5 * len(self.items) // 4
+            + 40 * (len(self.again.served.article_ids) + len(self.again.packed) // 2)
+            + 300 * len(self.again.cards)  # whose texts are the shelf's
         )
 
 
@@ -43,7 +52,7 @@ class ForYouLists:
 
     A page is used while the reader's revision is the same (anything chosen, done or shown gives another, whichever
     process wrote it), no article came or changed, no weight and no rule did; once reads of whomever were counted for
-    FRESH_S at most, and by time alone for SAME_S. For one thread.
+    FRESH_S at most, and by time alone for SAME_S; the ages on it are said anew each minute. For one thread.
     """
 
     def __init__(self, shelf: Shelf, budget: int = BUDGET) -> None:
@@ -82,6 +91,7 @@ class ForYouLists:
         """Keep a page that was made of this snapshot at that time, for its revision or a later one."""
         self._follow(snapshot)
         kept.decided, kept.counted, kept.made_us = self._decided, self._counted, now_us
+        kept.minute = now_us // MINUTE_US
         kept.until_us = self._next_change.after(snapshot, now_us)
         self._memory.put(key, kept)
 

@@ -11,11 +11,12 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope
 
-from data.clock import micros
+from data.clock import instant, micros
 from data.errors import TooLarge
 from data.event_lines import EventLines, read_each, read_quickly
 from data.store.reader_state import Revision
 from recommender.answers import RelatedList
+from recommender.cards import aged
 from recommender.served_pages import Beneath
 from recommender.service import Behind
 from recommender.slates import whose
@@ -133,10 +134,13 @@ class Hot:
     def for_you_kept(
         self, reader: str, wanted: ForYouQuery, headers: Given, revision: Revision, rev: int
     ) -> KeptForYou | None:
-        """The first page that was kept, if it holds by what the store says now: `revision`, `rev`."""
+        """The first page that was kept, with the ages of this minute, if it holds by what the store says now."""
         key, _ = self._key(reader, wanted, headers, revision)
         now_us = micros(self.site.clock.now())
-        return self.for_you_lists.get(key, revision, rev, self.site.service.snapshot, now_us)
+        kept = self.for_you_lists.get(key, revision, rev, self.site.service.snapshot, now_us)
+        if kept is not None and kept.minute != now_us // MINUTE_US:
+            kept.tell(_encode(aged(kept.again.cards, instant(now_us), kept.again.language)), now_us)
+        return kept
 
     def serve_again(self, kept: KeptForYou, reader: str, wanted: ForYouQuery, headers: Given) -> Answer:
         """A page that was kept, as a list of its own."""
