@@ -19,10 +19,12 @@ from benchmarks.http.stream import ARTICLES_A_S, EVENTS_A_S, stream
 from benchmarks.report import Report
 from data.event_lines import read_quickly
 from data.store import Store
+from recommender.web.for_you_lists import SAME_S
 
 OURS, BARE, PLAIN = None, "benchmarks.http.peers:bare", "benchmarks.http.peers:plain"
 PATHS = 300_000
 RATE = 300
+WARM = 5  # times as long as a run: then nearly every reader was asked for once
 FEW = 200  # readers and articles of the run that memory answers
 CALLS = {"for_you": "/v1/readers/r{}/for-you", "related": "/v1/articles/a{}/related"}
 RANKED = {"for_you": "?exclude=none-such", "related": "?reader=none-such"}  # such a query is never kept
@@ -60,7 +62,7 @@ def measured(kind: str, url: str, folder: Path, newsroom: Newsroom, seconds: int
 class Lists:
     """The runs of one call."""
 
-    mixed: Load  # by Zipf's law, after as long a run to warm up
+    mixed: Load  # by Zipf's law, after a run to warm up; of for-you as long as a list is kept
     memory: Load  # of a few, again and again
     ranked: Load  # none from memory
     paced: Load  # by Zipf's law, RATE a second
@@ -74,6 +76,11 @@ class Bench:
     def __init__(self, kind: str, url: str, key: str, folder: Path, newsroom: Newsroom, seconds: int) -> None:
         self.kind, self.url, self.key, self.folder = kind, url, key, folder
         self.newsroom, self.size, self.seconds, self.seed = newsroom, newsroom.size, seconds, newsroom.seed
+
+    @property
+    def period_s(self) -> int:
+        """How long a for-you list of which nothing changes is kept, or a quick run."""
+        return max(self.seconds, int(SAME_S)) if self.size.readers > FEW * 10 else self.seconds
 
     def script(self, call: str, *, first: int = 0, many: int | None = None, query: str = "") -> str:
         """Readers and articles by Zipf's law, each drawn once and asked for in the order of the draw."""
@@ -97,8 +104,9 @@ class Bench:
             return replace(found, asked=asked_then - asked, hits=hits_then - hits)
 
         ranked = load(query=RANKED[call], seconds=max(self.seconds // 2, 2))
-        warm = load(seconds=2 * self.seconds)
-        mixed = load(first=warm.requests)
+        warm = load(seconds=WARM * self.seconds)
+        # A for-you list is ranked again when SAME_S are over: the run is as long, so that each is once.
+        mixed = load(first=warm.requests, seconds=self.period_s if call == "for_you" else self.seconds)
         paced = load(first=warm.requests + mixed.requests, is_paced=True)
         paced_ranked = load(query=RANKED[call], is_paced=True)
         with stream(where, self.key, self.newsroom):
