@@ -13,8 +13,8 @@ from recommender.web import tracing
 from recommender.web.gate import SAFE_HEADERS, Given, keep_encoded_slashes, limited, refusal, request_id_of
 from recommender.web.hot import Answer, Hot
 from recommender.web.joined import WHOLE, Whole
-from recommender.web.lane import Lane
 from recommender.web.problems import answer_to, problem
+from recommender.web.shortcut import Shortcut
 from recommender.web.site import Site
 
 log = logging.getLogger("newsbell.request")
@@ -30,7 +30,7 @@ class Front:
     def __init__(self, framework: FastAPI, site: Site, *, is_first: bool = True) -> None:
         self.framework, self.site, self.is_first = framework, site, is_first
         self._hot = Hot(site)
-        self.lane = Lane(self._hot, site) if is_first else None
+        self.shortcut = Shortcut(self._hot, site) if is_first else None
         self._cold = GZipMiddleware(framework, minimum_size=1_000, compresslevel=5)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

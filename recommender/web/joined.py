@@ -12,7 +12,7 @@ from uvicorn.server import ServerState
 
 if TYPE_CHECKING:
     from recommender.web.hot import Answer
-    from recommender.web.lane import Lane
+    from recommender.web.shortcut import Shortcut
 
 MOST_BYTES = 65_536  # that wait; more go out at once
 WHOLE = "newsbell.whole"  # the name of the extension in a request's scope
@@ -20,7 +20,7 @@ Whole = Callable[[int, bytes, bytes], bool]  # status, lines of the head, body -
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP as uvicorn speaks it, over a transport that joins its writes, with a lane for what is kept.
+    """HTTP as uvicorn speaks it, over a transport that joins its writes, with a shortcut for what is kept.
 
     Head and body alone are two calls of the system and wake the reader at the other end twice: a tenth of the cost of
     a small request.
@@ -34,10 +34,10 @@ class Protocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        lane = lane_of(config.loaded_app)
-        self._lane = lane if lane is not None and lane.is_open else None
+        shortcut = shortcut_of(config.loaded_app)
+        self._shortcut = shortcut if shortcut is not None and shortcut.is_open else None
         self._is_inside = False  # of a request that the parser has begun
-        self._waits = False  # in the lane
+        self._waits = False  # in the shortcut
         self._used_at = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -45,11 +45,11 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(cast("asyncio.Transport", Joined(transport, self.loop)))
 
     def data_received(self, data: bytes) -> None:
-        """Read what came: by the lane, where nothing is under way."""
-        if self._lane is not None:
+        """Read what came: by the shortcut, where nothing is under way."""
+        if self._shortcut is not None:
             if self._waits:
-                self._lane.answer()  # answers keep the order of requests
-            if self._is_between and self._lane.takes(self, data):
+                self._shortcut.answer()  # answers keep the order of requests
+            if self._is_between and self._shortcut.takes(self, data):
                 self._waits = True
                 return
         super().data_received(data)
@@ -61,13 +61,13 @@ class Protocol(HttpToolsProtocol):
         return done and not self._is_inside and not self.flow.write_paused and not self.transport.is_closing()
 
     def go_on(self, data: bytes) -> None:
-        """Read what the lane took and cannot answer."""
+        """Read what the shortcut took and cannot answer."""
         self._waits = False
         if self.parser is not None:  # None: the other end is gone
             super().data_received(data)
 
     def tell(self, answer: "Answer", request_id: bytes) -> None:
-        """Write what the lane answers."""
+        """Write what the shortcut answers."""
         self._waits, self._used_at = False, self.loop.time()
         self.server_state.total_requests += 1
         if self.timeout_keep_alive_task is None and self.parser is not None:
@@ -80,7 +80,7 @@ class Protocol(HttpToolsProtocol):
         )
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close a connection that nothing came by for long: the lane leaves the timer as it was."""
+        """Close a connection that nothing came by for long: the shortcut leaves the timer as it was."""
         left = self._used_at + self.timeout_keep_alive - self.loop.time()
         if left > 0 or self._waits:
             self.timeout_keep_alive_task = self.loop.call_later(max(left, 0), self.timeout_keep_alive_handler)
@@ -89,8 +89,8 @@ class Protocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Begin to stop: what waits is answered first."""
-        if self._waits and self._lane is not None:
-            self._lane.answer()
+        if self._waits and self._shortcut is not None:
+            self._shortcut.answer()
         super().shutdown()
 
     def on_message_begin(self) -> None:
@@ -113,9 +113,9 @@ class Protocol(HttpToolsProtocol):
             }  # the task begins in a later turn
 
 
-def lane_of(app: Any) -> "Lane | None":
-    """The lane of an application that nothing but the server's own reading of proxies' headers stands before."""
-    return getattr(app.app if isinstance(app, ProxyHeadersMiddleware) else app, "lane", None)
+def shortcut_of(app: Any) -> "Shortcut | None":
+    """The shortcut of an application that nothing but the server's own reading of proxies' headers stands before."""
+    return getattr(app.app if isinstance(app, ProxyHeadersMiddleware) else app, "shortcut", None)
 
 
 def message(status: int, own: list[tuple[bytes, bytes]], head: bytes, body: bytes, close: bytes = b"") -> bytes:

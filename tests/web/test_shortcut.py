@@ -1,4 +1,4 @@
-"""The lane for kept lists: what comes by it is what the long way says, and what is not plain goes the long way."""
+"""The shortcut for kept lists: what comes by it is what the long way says, and what is not plain goes the long way."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.store import Store
-from recommender.web import joined, lane
+from recommender.web import joined, shortcut
 
 Make = Callable[..., dict[str, Any]]
 RELATED, FOR_YOU = "/v1/articles/a0/related", "/v1/readers/r1/for-you"
@@ -48,7 +48,7 @@ class Line:
 
 
 class Room:
-    """A newsroom of ten articles, and how many requests its lane answered."""
+    """A newsroom of ten articles, and how many requests its shortcut answered."""
 
     def __init__(self, served: Any, answered: list[int]) -> None:
         self.served, self.answered = served, answered
@@ -65,7 +65,7 @@ class Room:
         return "\r\n".join([*head, "", ""]).encode()
 
     def ask(self, path: str, *headers: str, key: str | None = None) -> tuple[int, bytes, bytes, bool]:
-        """Status, head, body, and whether it came by the lane."""
+        """Status, head, body, and whether it came by the shortcut."""
         before = len(self.answered)
         with self.line() as line:
             line.send(self.get(path, *headers, key=key))
@@ -209,7 +209,7 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not(
 def test_where_each_request_is_told_of_or_changed_elsewhere_there_is_no_lane(
     sqlite_store: Store, newsroom_over: Any, item: Make, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(joined.Protocol, "tell", lambda *_: pytest.fail("came by the lane"))
+    monkeypatch.setattr(joined.Protocol, "tell", lambda *_: pytest.fail("came by the shortcut"))
     with newsroom_over(sqlite_store, **options) as served:
         served.client("operator").put("/v1/articles", json=[item("a0"), item("a1")])
         for _ in range(3):
@@ -240,7 +240,7 @@ def test_where_each_request_is_told_of_or_changed_elsewhere_there_is_no_lane(
     ],
 )
 def test_other_request_lines_are_not_for_the_lane(line: bytes) -> None:
-    assert lane.asked_of(line) is None
+    assert shortcut.asked_of(line) is None
 
 
 @pytest.mark.parametrize(
@@ -262,13 +262,13 @@ def test_other_request_lines_are_not_for_the_lane(line: bytes) -> None:
     ],
 )
 def test_other_headers_are_not_for_the_lane(headers: bytes) -> None:
-    assert lane.given(headers + b"\r\n\r\n") is None
+    assert shortcut.given(headers + b"\r\n\r\n") is None
 
 
 @given(st.lists(st.tuples(st.from_regex(rb"[a-zA-Z-]{1,12}", fullmatch=True), st.binary(max_size=20)), max_size=5))
 def test_headers_that_pass_are_those_that_were_sent(pairs: list[tuple[bytes, bytes]]) -> None:
     block = b"".join(b"%b: %b\r\n" % pair for pair in [*pairs, (b"Authorization", b"Bearer k")]) + b"\r\n"
-    found = lane.given(block)
+    found = shortcut.given(block)
     if found is None:
         return
     assert b"\n" not in b"".join(value for _, value in pairs)

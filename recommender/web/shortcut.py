@@ -30,7 +30,7 @@ _ROUTES = {b"readers/for-you": FOR_YOU, b"articles/related": RELATED}
 
 
 class Connection(Protocol):
-    """What the lane needs of the connection that a request came by."""
+    """What the shortcut needs of the connection that a request came by."""
 
     def tell(self, answer: Answer, request_id: bytes) -> None:
         """Write a finished answer."""
@@ -40,7 +40,7 @@ class Connection(Protocol):
 
 
 class Asked(NamedTuple):
-    """A request line that the lane knows."""
+    """A request line that the shortcut knows."""
 
     route: str
     name: str  # of the reader or the article
@@ -58,7 +58,7 @@ class _Waiting(NamedTuple):
 Finder = Callable[[_Waiting], Answer | None]
 
 
-class Lane:
+class Shortcut:
     """Answers what is kept. For the event loop's thread."""
 
     def __init__(self, hot: Hot, site: Site) -> None:
