@@ -1,10 +1,11 @@
 """One recommended article as a face shows it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
+import msgspec
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_timedelta
 
@@ -74,9 +75,12 @@ def card(
     )
 
 
-def aged(cards: Sequence[Card], now: datetime, language: str) -> tuple[Card, ...]:
-    """The same cards with the ages of another minute. What a sentence says of hours stays."""
-    return tuple(replace(one, age=age(one.published_at, now, language)) for one in cards)
+def aged(cards: bytes, now: datetime, language: str) -> bytes:
+    """Encoded cards with the ages of another minute. What a sentence says of hours stays."""
+    made = msgspec.json.decode(cards)
+    for one in made:
+        one["age"] = age(datetime.fromisoformat(one["published_at"]), now, language)
+    return msgspec.json.encode(made)
 
 
 def age(at: datetime, now: datetime, language: str) -> str:

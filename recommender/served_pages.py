@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from data.values import ServedPage
 from recommender.answers import Slate, Told
-from recommender.cards import Card
-from recommender.slates import Kept
+from recommender.slates import Rest
 
 Since = datetime | Literal["last_visit"]
 
@@ -57,12 +56,10 @@ class Again:
     """What a page is served with a second time, as a list of its own."""
 
     served: ServedPage
-    rest: Kept | None  # what `next` continues with
-    packed: bytes  # its ids
+    rest: Rest | None  # what `next` continues with
     candidates: int
     is_cold: bool
-    cards: tuple[Card, ...]
-    language: str  # of their ages
+    language: str  # of the cards' ages
 
 
 @dataclass(frozen=True)

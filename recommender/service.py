@@ -34,7 +34,7 @@ from recommender.related import heading, related
 from recommender.rules import Choices
 from recommender.served_pages import Again, Beneath, ForYouWanted, Page, RelatedWanted, Since
 from recommender.shelf import Shelf, Titles
-from recommender.slates import Cursors, Kept, packed_ids
+from recommender.slates import Cursors, Kept, Rest
 from recommender.snapshot import NOBODY, OPTIONS, SURFACES, WEIGHTS, ReaderView, Snapshot
 from recommender.why import Explanation
 from recommender.writer import Writer
@@ -285,10 +285,9 @@ class Service:
             cards = by_team(cards, theirs, mixed)
             page = replace(page, teams=mixed.teams[:count])
         self._note(page)
-        packed = packed_ids(rest.ids) if rest else b""
-        told = Slate(slate.served_id, cards, self._cursors.write(rest, packed) if rest else None)
+        told = Slate(slate.served_id, cards, self._cursors.write(rest) if rest else None)
         is_cold = not len(view.history.at_us)
-        again = Again(page, rest, packed, len(ranked.rows), is_cold, cards, shown.language)
+        again = Again(page, Rest.of(rest) if rest else None, len(ranked.rows), is_cold, shown.language)
         return Page(told, again, is_drafted=mixed is not None)
 
     def serve_again(self, page: Again, owner: bytes) -> tuple[str, str | None]:
@@ -304,7 +303,7 @@ class Service:
         )  # fmt: skip
         if rest is None:
             return served_id, None
-        return served_id, self._cursors.write(Kept(served_id, micros(at), owner, rest.offset, rest.ids), page.packed)
+        return served_id, self._cursors.write_rest(served_id, micros(at), owner, rest)
 
     def _note(self, page: ServedPage) -> None:
         if page.article_ids:

@@ -46,6 +46,20 @@ class Kept:
         return Kept(self.served_id, self.at_us, self.whose, self.offset + used, left) if left else None
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is left of a list, in few bytes: where it goes on, with how many articles, which."""
+
+    offset: int
+    count: int
+    packed: bytes  # `packed_ids`
+
+    @classmethod
+    def of(cls, slate: Kept) -> "Rest":
+        """What a slate holds."""
+        return cls(slate.offset, len(slate.ids), packed_ids(slate.ids))
+
+
 def whose(reader: str, category: str | None, language: str | None) -> bytes:
     """The digest of what a slate was decided for."""
     name = "\x00".join((reader, category or "", language or ""))
@@ -58,10 +72,13 @@ class Cursors:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
-    def write(self, slate: Kept, packed: bytes | None = None) -> str:
-        """The cursor of a slate: about 4 characters an article. `packed` is `packed_ids` of it, if it is at hand."""
-        head = _HEAD.pack(_FORM, bytes.fromhex(slate.served_id), slate.at_us, slate.whose, slate.offset, len(slate.ids))
-        body = head + (packed_ids(slate.ids) if packed is None else packed)
+    def write(self, slate: Kept) -> str:
+        """The cursor of a slate: about 4 characters an article."""
+        return self.write_rest(slate.served_id, slate.at_us, slate.whose, Rest.of(slate))
+
+    def write_rest(self, served_id: str, at_us: int, whose: bytes, rest: Rest) -> str:
+        """`write`, of parts."""
+        body = _HEAD.pack(_FORM, bytes.fromhex(served_id), at_us, whose, rest.offset, rest.count) + rest.packed
         return urlsafe_b64encode(body + self._mac(body)).rstrip(b"=").decode()
 
     def read(self, cursor: str, whose: bytes, now_us: int) -> Kept:

@@ -10,7 +10,7 @@ from recommender.shelf import Shelf
 from recommender.snapshot import Snapshot
 from recommender.web.memory import Memory
 
-BUDGET = 160_000_000  # bytes: some 10,000 lists of twenty cards
+BUDGET = 180_000_000  # bytes: some 10,000 lists of twenty cards
 FRESH_S = 1.0  # a list of before reads were counted: popularity is to be felt within two seconds
 SAME_S = 300.0  # a list since which nothing happened: no two scores move apart by more than 0.004 in it
 MINUTE_US = 60_000_000
@@ -42,8 +42,8 @@ class KeptForYou:
         return (
             2_500
             + 5 * len(self.items) // 4
-            + 40 * (len(self.again.served.article_ids) + len(self.again.packed) // 2)
-            + 300 * len(self.again.cards)  # whose texts are the shelf's
+            + 40 * len(self.again.served.article_ids)
+            + (len(self.again.rest.packed) if self.again.rest else 0)
         )
 
 

@@ -139,7 +139,7 @@ class Hot:
         now_us = micros(self.site.clock.now())
         kept = self.for_you_lists.get(key, revision, rev, self.site.service.snapshot, now_us)
         if kept is not None and kept.minute != now_us // MINUTE_US:
-            kept.tell(_encode(aged(kept.again.cards, instant(now_us), kept.again.language)), now_us)
+            kept.tell(aged(kept.items, instant(now_us), kept.again.language), now_us)
         return kept
 
     def serve_again(self, kept: KeptForYou, reader: str, wanted: ForYouQuery, headers: Given) -> Answer:

@@ -17,7 +17,7 @@ from data.models import Rule
 from data.settings import Settings
 from data.store import Store
 from data.wire import ArticleIn, EventIn, ReaderIn, ReaderPatch
-from recommender.cards import age
+from recommender.cards import age, aged
 from recommender.service import Service, ensure_default_weights
 from recommender.web.auth import Keys
 from recommender.web.gate import Given
@@ -216,6 +216,19 @@ def test_by_time_alone_a_list_ends_and_its_ages_are_said_anew_each_minute(desk: 
     desk.for_you("r0")
     desk.related(0)
     assert (hits(desk, "for_you"), hits(desk, "related")) == (9, 9)
+
+
+def test_ages_said_anew_leave_everything_else_as_it_was(desk: Desk) -> None:
+    for reader in ("r0", "r1", "nobody"):
+        slate = desk.service.for_you(reader)
+        assert slate.items
+        items = msgspec.json.encode(slate.items)
+        assert aged(items, desk.clock.now(), "en") == items
+        later = desk.clock.now() + timedelta(hours=50)
+        changed = msgspec.json.decode(aged(items, later, "de"))
+        for card, told in zip(slate.items, changed, strict=True):
+            assert told.pop("age") == age(card.published_at, later, "de") != card.age
+        assert changed == [{k: v for k, v in one.items() if k != "age"} for one in msgspec.json.decode(items)]
 
 
 def test_a_page_served_again_is_a_list_of_its_own(desk: Desk) -> None:
