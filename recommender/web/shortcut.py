@@ -5,6 +5,7 @@ that is not in memory, goes on to the server's own parser as it came. What one t
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable
 from functools import lru_cache, partial
@@ -21,6 +22,7 @@ from recommender.web.hot import FOR_YOU, RELATED, Answer, Hot, beside
 from recommender.web.shapes import ForYouQuery, RelatedQuery, identifier
 from recommender.web.site import Site
 
+log = logging.getLogger(__name__)
 LONGEST = 4_096  # bytes of a request
 _END = b"\r\n\r\n"
 _LINE = re.compile(rb"GET /v1/(readers|articles)/([\w.~:@-]+)/(for-you|related)(?:\?([!$-~]*))? HTTP/1\.1\Z")
@@ -93,12 +95,17 @@ class Shortcut:
         except Exception:  # whoever goes on meets it again, and it is told there
             finders = {}
         for one in waiting:
-            answer = self._found(one, finders)
-            if answer is None:
-                one.connection.go_on(one.data)
-            else:
-                one.connection.tell(answer, request_id_of(one.headers).encode())
-                self._site.metrics.answered(one.asked.route, "GET", answer.status, perf_counter() - one.start)
+            try:
+                self._settle(one, self._found(one, finders))
+            except Exception:  # one connection that fails must not leave the others waiting
+                log.exception("could not answer a request")
+
+    def _settle(self, one: _Waiting, answer: Answer | None) -> None:
+        if answer is None:
+            one.connection.go_on(one.data)
+        else:
+            one.connection.tell(answer, request_id_of(one.headers).encode())
+            self._site.metrics.answered(one.asked.route, "GET", answer.status, perf_counter() - one.start)
 
     def _finders(self, waiting: list[_Waiting]) -> dict[str, Finder]:
         """By route: what finds a kept answer, by what the store says now."""

@@ -119,7 +119,8 @@ def test_an_evening_reader_gets_the_mornings_must_reads_first(newsroom: Callable
     assert ordinary[0] == "h0"  # what is newest
     assert caught_up[0] == "morning"
     assert keys(service, "eve", limit=8, since=NOW - timedelta(hours=13)) == caught_up
-    assert keys(service, "eve", limit=8, since=NOW - timedelta(hours=2))[:2] == ["h0", "h1"]
+    since_six = keys(service, "eve", limit=8, since=NOW - timedelta(hours=2))
+    assert set(since_six[:2]) == {"h0", "h1"}  # in which order depends on directions that nothing tells apart
 
 
 def test_what_was_missed_stands_before_everything_else(newsroom: Callable[..., Service]) -> None:
