@@ -19,7 +19,7 @@ from benchmarks.http.stream import ARTICLES_A_S, EVENTS_A_S, stream
 from benchmarks.report import Report
 from data.event_lines import read_quickly
 from data.store import Store
-from recommender.web.for_you_lists import SAME_S
+from recommender.web.memory import SAME_S
 
 OURS, BARE, PLAIN = None, "benchmarks.http.peers:bare", "benchmarks.http.peers:plain"
 PATHS = 300_000

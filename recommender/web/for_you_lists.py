@@ -8,12 +8,9 @@ from recommender.for_you import SURFACE
 from recommender.served_pages import Again
 from recommender.shelf import Shelf
 from recommender.snapshot import Snapshot
-from recommender.web.memory import Memory
+from recommender.web.memory import FRESH_S, MINUTE_US, SAME_S, Memory
 
 BUDGET = 180_000_000  # bytes: some 10,000 lists of twenty cards
-FRESH_S = 1.0  # a list of before reads were counted: popularity is to be felt within two seconds
-SAME_S = 300.0  # a list since which nothing happened: no two scores move apart by more than 0.004 in it
-MINUTE_US = 60_000_000
 Key = tuple[str, int, str | None, str | None]  # reader, limit, category, language
 
 

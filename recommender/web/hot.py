@@ -24,7 +24,8 @@ from recommender.web.auth import open_to
 from recommender.web.bodies import LONGEST_LIST, as_list, decoded, query_of
 from recommender.web.for_you_lists import ForYouLists, KeptForYou
 from recommender.web.gate import SAFE_LINES, Given, body_of, lines, segment
-from recommender.web.related_lists import MINUTE_US, Body, KeptRelated, Key, RelatedLists
+from recommender.web.memory import MINUTE_US
+from recommender.web.related_lists import Body, KeptRelated, Key, RelatedLists
 from recommender.web.shapes import ForYouQuery, RelatedQuery, identifier
 from recommender.web.site import Site
 from recommender.web.together import Together
@@ -90,7 +91,7 @@ class Hot:
         """A reader's list."""
         self._check_reading(scope, headers)
         wanted, reader = _query(ForYouQuery, scope["query_string"]), _identifier(name, "reader id")
-        if not (wanted.cursor or wanted.explain or wanted.exclude or wanted.since):
+        if wanted.is_kept:
             return await self._for_you(reader, wanted, headers)
         ask = partial(
             self.site.service.for_you,

@@ -4,6 +4,10 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from typing import Generic, Protocol, TypeVar
 
+FRESH_S = 1.0  # a list of before reads were counted: popularity is to be felt within two seconds
+SAME_S = 300.0  # a list of which nothing changed but the time: no two scores in it move apart by more than 0.004
+MINUTE_US = 60_000_000  # the ages on a list are said anew as often
+
 
 class Sized(Protocol):
     """What knows how many bytes it takes, about."""

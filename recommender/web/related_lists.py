@@ -13,12 +13,9 @@ from recommender.related import SURFACE
 from recommender.served_pages import Beneath
 from recommender.shelf import Shelf
 from recommender.snapshot import Snapshot
-from recommender.web.memory import Memory
+from recommender.web.memory import FRESH_S, MINUTE_US, SAME_S, Memory
 
 BUDGET = 96_000_000  # bytes: some 12,000 lists of ten cards
-FRESH_S = 1.0  # a list of before reads of its articles were counted: popularity is to be felt within two seconds
-SAME_S = 300.0  # a list of which nothing changed but the time: no score moves by more than 0.001 in it
-MINUTE_US = 60_000_000
 MOST_ADDED = 50  # articles at once that are looked at one by one
 SLACK = 1e-4  # of a cosine that is computed in another order
 _encode = msgspec.json.Encoder().encode

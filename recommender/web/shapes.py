@@ -60,6 +60,11 @@ class RelatedQuery(Query):
     reader: Identifier | None = Field(None, description="Leave out what this reader has read or muted")
     language: Language | None = Field(None, description="Only articles in this language")
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether such a list is kept in memory: the one that everybody gets."""
+        return not self.reader
+
 
 class ForYouQuery(Query):
     """How many articles to list, and which."""
@@ -75,6 +80,11 @@ class ForYouQuery(Query):
     exclude: list[Identifier] = Field(
         default_factory=list, max_length=500, description="Articles not to list; repeat the parameter for each"
     )
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether such a list is kept in memory: a first page that nothing of the moment decides."""
+        return not (self.cursor or self.explain or self.exclude or self.since)
 
 
 class Rejected(BaseModel):

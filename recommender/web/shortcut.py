@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 LONGEST = 4_096  # bytes of a request
 _END = b"\r\n\r\n"
 _LINE = re.compile(rb"GET /v1/(readers|articles)/([\w.~:@-]+)/(for-you|related)(?:\?([!$-~]*))? HTTP/1\.1\Z")
-_HEADER = re.compile(rb"([!#$%&'*+.^`|~\w-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*\Z")
+_HEADER = re.compile(rb"([!#$%&'*+.^`|~\w-]+):([\t\x20-\x7e\x80-\xff]*)\Z")
 _ELSEWHERE = frozenset({b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"te", b"trailer"})
 _ROUTES = {b"readers/for-you": FOR_YOU, b"articles/related": RELATED}
 
@@ -154,21 +154,10 @@ def asked_of(line: bytes) -> Asked | None:
         return None
     pairs = parse_qsl((found[4] or b"").decode(), keep_blank_values=True)
     try:
-        name = identifier(found[2].decode(), "id in the address")
-        return _for_you_of(name, pairs) if route == FOR_YOU else _related_of(name, pairs)
+        wanted = query_of(pairs, ForYouQuery) if route == FOR_YOU else query_of(pairs, RelatedQuery)
+        return Asked(route, identifier(found[2].decode(), "id in the address"), wanted) if wanted.is_kept else None
     except NewsbellError:
         return None
-
-
-def _for_you_of(name: str, pairs: list[tuple[str, str]]) -> Asked | None:
-    wanted = query_of(pairs, ForYouQuery)
-    is_kept = not (wanted.cursor or wanted.explain or wanted.exclude or wanted.since)
-    return Asked(FOR_YOU, name, wanted) if is_kept else None
-
-
-def _related_of(name: str, pairs: list[tuple[str, str]]) -> Asked | None:
-    wanted = query_of(pairs, RelatedQuery)
-    return Asked(RELATED, name, wanted) if not wanted.reader else None
 
 
 @lru_cache(maxsize=1_024)
@@ -179,9 +168,9 @@ def given(block: bytes) -> Given | None:
         found = _HEADER.match(line)
         if found is None:
             return None
-        name = found[1].lower()
-        if name in _ELSEWHERE or (name == b"connection" and found[2].lower() != b"keep-alive"):
+        name, value = found[1].lower(), found[2].strip(b" \t")
+        if name in _ELSEWHERE or (name == b"connection" and value.lower() != b"keep-alive"):
             return None
-        pairs.append((name, found[2]))
+        pairs.append((name, value))
     headers = Given({"headers": pairs})
     return headers if b"authorization" in headers else None

@@ -131,10 +131,10 @@ def test_a_call_by_the_lane_counts_against_the_rate_and_another_way_is_not_count
 ) -> None:
     with newsroom_over(sqlite_store, rate_per_s=20) as served:
         served.client("operator").put("/v1/articles", json=[item("a0"), item("a1")])
-        client = served.client("app")
-        found = [client.get(RELATED).status_code for _ in range(40)]
-        assert set(found) == {200, 429}
-        assert 20 <= found.count(200) <= 30  # a second's worth at once, and what the time brought
+        client, start = served.client("app"), time.monotonic()
+        found = [client.get(RELATED).status_code for _ in range(60)]
+        assert set(found) <= {200, 429}
+        assert 20 <= found.count(200) <= 21 + 20 * (time.monotonic() - start)  # a second's worth, and what time brought
 
 
 def test_what_was_taken_back_is_gone_at_once_and_a_read_is_felt(room: Room) -> None:
@@ -190,7 +190,7 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not(
     began = joined.Protocol.connection_made
 
     def hurried(self: joined.Protocol, transport: Any) -> None:
-        self.timeout_keep_alive = 1  # type: ignore[assignment]
+        self.timeout_keep_alive = 3  # type: ignore[assignment]
         began(self, transport)
 
     monkeypatch.setattr(joined.Protocol, "connection_made", hurried)
@@ -201,7 +201,7 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not(
             for _ in range(8):  # longer than a connection may be idle
                 line.send(room.get(RELATED))
                 assert line.answer()[0] == 200
-                time.sleep(0.3)
+                time.sleep(0.5)
             assert line.line.recv(1) == b""  # closed by the other end
 
 
