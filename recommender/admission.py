@@ -85,8 +85,9 @@ class Admission:
 
     def seen(self, impressions: Histories, cap: int) -> "Admission":
         """What was shown `cap` times."""
-        ids, counts = np.unique(impressions.article_id[impressions.at_us <= self.at_us], return_counts=True)
-        return self._exclude(ids[counts >= cap])
+        ids = np.sort(impressions.article_id[impressions.at_us <= self.at_us])
+        last, first = ids[max(cap, 1) - 1 :], ids[: max(len(ids) - max(cap, 1) + 1, 0)]
+        return self._exclude(last[last == first])
 
     def request(
         self, *, exclude: Sequence[int] = (), category: str | None = None, language: str | None = None

@@ -161,9 +161,12 @@ class _Texts(Likeness):
 
 
 def _tier(window: Window, places: Places, profiles: Profiles, ask: Ask, language: str) -> NDArray[np.int8] | None:
-    """0 for candidates in the reader's languages, 1 for others; None where no language is known or asked for."""
+    """0 for candidates in the reader's languages, 1 for others; None where no language is known or asked for, or where
+    everything is in one of them."""
     languages = () if ask.language else spoken(window.index, profiles, language)
-    return (~window.speaks(languages)[places]).astype(np.int8) if languages else None
+    if not languages or window.is_all_in(languages):
+        return None
+    return (~window.speaks(languages)[places]).astype(np.int8)
 
 
 def _only(placed: Placement, mask: NDArray[np.bool_]) -> Placement:

@@ -12,23 +12,26 @@ from recommender.postings.intrinsics import lane_sums, prefetch, widened
 LANES = 32
 FIRST_ROWS = 4_096  # of the table; it grows
 FAST = {"reassoc", "contract"}
-ROWS, TABLE = nb.int32[:, ::1], nb.float32[:, ::1]
+ROWS, MARKS, TABLE = nb.int32[:, ::1], nb.uint64[:, ::1], nb.float32[:, ::1]
+ROOM = ROWS, MARKS, TABLE
 _local = threading.local()
 
 
-def lanes(width: int, few: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Room of this thread for `few` texts of terms below `width`: the row of each term (blocks x width), all 0, and
-    the rows themselves. Whoever calls `lay` calls `forget` afterwards. Memory: 4 bytes a term for 32 texts."""
+def lanes(width: int, few: int) -> tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.float32]]:
+    """Room of this thread for `few` texts of terms below `width`: the row of each term (blocks x width) and a bit a
+    term that says whether it has one, all 0, and the rows themselves. Whoever calls `lay` calls `forget` afterwards.
+    Memory: 4 bytes a term for 32 texts; the bits alone, which most terms are looked up in, stay in the first cache."""
     blocks = max(-(-few // LANES), 1)
     rows: NDArray[np.int32] | None = getattr(_local, "rows", None)
     if rows is None or rows.shape[0] < blocks or rows.shape[1] < width:
         _local.rows = rows = np.zeros((blocks, width + width // 4), np.int32)
+        _local.marks = np.zeros((blocks, rows.shape[1] // 64 + 1), np.uint64)
         _local.table = np.zeros((FIRST_ROWS, LANES), np.float32)
-    return rows, _local.table
+    return rows, _local.marks, _local.table
 
 
 @nb.njit
-def lay(slot, lane, starts, ends, terms, weights, rows, table, filled):
+def lay(slot, lane, starts, ends, terms, weights, rows, marks, table, filled):
     """Put a text into a lane. Returns the table, which may have grown, and how many of its rows are in use (from 1)."""
     block, lane = lane // LANES, lane % LANES
     if filled + ends[slot] - starts[slot] > len(table):
@@ -36,9 +39,11 @@ def lay(slot, lane, starts, ends, terms, weights, rows, table, filled):
         larger[:filled] = table[:filled]
         table = larger
     for place in range(starts[slot], ends[slot]):
-        row = rows[block, terms[place]]
+        term = np.uint64(terms[place])
+        row = rows[block, term]
         if row == 0:
-            row = rows[block, terms[place]] = filled
+            row = rows[block, term] = filled
+            marks[block, term >> np.uint64(6)] |= np.uint64(1) << (term & np.uint64(63))
             table[row] = 0
             filled += 1
         table[row, lane] = weights[place]
@@ -46,22 +51,25 @@ def lay(slot, lane, starts, ends, terms, weights, rows, table, filled):
 
 
 @nb.njit
-def forget(slot, lane, starts, ends, terms, rows):
+def forget(slot, lane, starts, ends, terms, rows, marks):
     """Undo `lay`, as far as other texts are concerned."""
     for place in range(starts[slot], ends[slot]):
         rows[lane // LANES, terms[place]] = 0
+        marks[lane // LANES, terms[place] >> 6] = 0
 
 
 @nb.njit
-def lane_dots(slot, block, starts, ends, terms, weights, rows, table, hits, factors, found):
+def lane_dots(slot, block, starts, ends, terms, weights, rows, marks, table, hits, factors, found):
     """The words of a slot against the lanes of a block, into `found[32 * block:]`; two scratch arrays."""
-    count, row_of = 0, rows[block]
+    count, row_of, marked = 0, rows[block], marks[block]
     if len(hits) < ends[slot] - starts[slot]:
         hits, factors = np.empty(ends[slot] - starts[slot], np.int32), np.empty(ends[slot] - starts[slot], np.float32)
     for place in range(np.uint64(starts[slot]), np.uint64(ends[slot])):
-        row = row_of[np.uint32(terms[place])]
-        hits[np.uint64(count)], factors[np.uint64(count)] = row, weights[place]
-        count += row != 0
+        term = np.uint32(terms[place])
+        hits[np.uint64(count)], factors[np.uint64(count)] = terms[place], weights[place]
+        count += np.int64(marked[np.uint64(term >> np.uint32(6))] >> np.uint64(term & np.uint32(63)) & np.uint64(1))
+    for hit in range(np.uint64(count)):
+        hits[hit] = row_of[np.uint32(hits[hit])]
     lane_sums(table, hits, factors, count, found, block * LANES)
 
 

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from data.values import IntArray
+from recommender.compiled import compiled
 
 Rows = NDArray[np.intp]
 LATE = 4_096  # rows in the short list before everything is sorted anew
@@ -41,9 +43,7 @@ class Lookup:
 
     def last(self, numbers: IntArray) -> Rows:
         """The row that bears each number (numbers,), the newest of several; -1 where there is none."""
-        found = _last(self.late_numbers, self.late_rows, numbers)
-        if len(self.numbers) and (missing := found < 0).any():
-            found[missing] = _last(self.numbers, self.rows, numbers[missing])
+        found: Rows = _last(self.late_numbers, self.late_rows, self.numbers, self.rows, numbers)
         return found
 
     def last_of(self, number: int) -> int:
@@ -61,11 +61,34 @@ class Lookup:
         )
 
 
-def _last(known: IntArray, rows: Rows, numbers: IntArray) -> Rows:
-    if not len(known):
-        return np.full(len(numbers), -1, np.intp)
-    place = np.searchsorted(known, numbers, side="right") - 1
-    return np.asarray(np.where((place >= 0) & (known[place] == numbers), rows[place], -1))
+_I64 = nb.types.Array(nb.int64, 1, "C", readonly=True)
+
+
+@nb.njit
+def _place(known, number):  # type: ignore[no-untyped-def]
+    """How many of the ascending numbers are at most this one."""
+    low, size = 0, len(known)
+    while size:  # without a branch that depends on the number
+        half = (size + 1) >> 1
+        low += half if known[low + half - 1] <= number else 0
+        size -= half
+    return low
+
+
+@compiled(nb.int64[::1](_I64, _I64, _I64, _I64, _I64))
+def _last(late, late_rows, known, rows, numbers):  # type: ignore[no-untyped-def]
+    """The row of each number, of late ones before known ones, the last of equal ones; -1 where there is none."""
+    found = np.full(len(numbers), -1, np.int64)
+    for one in range(len(numbers)):
+        number = numbers[one]
+        place = _place(late, number)
+        if place and late[place - 1] == number:
+            found[one] = late_rows[place - 1]
+            continue
+        place = _place(known, number)
+        if place and known[place - 1] == number:
+            found[one] = rows[place - 1]
+    return found
 
 
 def _all(known: IntArray, rows: Rows, numbers: IntArray) -> Rows:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from data.values import FloatArray, IntArray
 from recommender.compiled import compiled
-from recommender.lanes import LANES, ROWS, TABLE, direction_dots, fetch, forget, lane_dots, lanes, lay, mean, widen
+from recommender.lanes import LANES, ROOM, direction_dots, fetch, forget, lane_dots, lanes, lay, mean, widen
 from recommender.packed import AHEAD, AHEAD_TERMS, F32_2, F64, I64, LONG, PACKED, U8, Packed, Slots
 from recommender.signals import HALF_CLOSE
 from recommender.subject import SUBJECT
@@ -164,13 +164,13 @@ def _likeness(one, chosen, start, size, mode, matrix, slots, texts, laid, shares
             greatest = max(greatest, matrix[chosen[place], one])
         return greatest
     starts, ends, terms, weights, latent, directed = texts
-    rows, table, directions = laid
+    rows, marks, table, directions = laid
     hits, factors, words, along, widest = room
     slot = slots[one]
     if start == 0:  # candidates come up the first time in about their own order
         fetch(slots[min(one + AHEAD, len(slots) - 1)], starts, terms, weights, latent, AHEAD_TERMS)
     for block in range(start // LANES, (size - 1) // LANES + 1):
-        lane_dots(slot, block, starts, ends, terms, weights, rows, table, hits, factors, words)
+        lane_dots(slot, block, starts, ends, terms, weights, rows, marks, table, hits, factors, words)
     direction_dots(slot, latent, directions, start, size, widest, along)
     for place in range(start, size):
         other = slots[chosen[place]]
@@ -182,13 +182,13 @@ def _likeness(one, chosen, start, size, mode, matrix, slots, texts, laid, shares
 
 @compiled(
     nb.types.Tuple((nb.int64[::1], nb.int8[::1]))(
-        F64, I64, I64, U8, U8, nb.int64[::1], nb.int64, F32_2, I64, *PACKED, ROWS, TABLE, nb.int64, nb.float64,
+        F64, I64, I64, U8, U8, nb.int64[::1], nb.int64, F32_2, I64, *PACKED, *ROOM, nb.int64, nb.float64,
         nb.int64, nb.int64, nb.int64, nb.int64, nb.float32, nb.float64, nb.float64,
     ),
 )  # fmt: skip
 def _fill(  # noqa: C901, PLR0912, PLR0915 - one loop over the places
     value, source, story, tier, must, waiting, mode, matrix, slots, starts, ends, terms, weights, latent, directed,
-    rows, table, k, most, source_cap, story_cap, span, within, same, words_share, dense_share,
+    rows, marks, table, k, most, source_cap, story_cap, span, within, same, words_share, dense_share,
 ):  # fmt: skip
     n = len(value)
     key = np.rint(value / STEP) - TIER * tier  # of value less likeness, as far as it was compared
@@ -227,7 +227,7 @@ def _fill(  # noqa: C901, PLR0912, PLR0915 - one loop over the places
             if pick < 0 or mode == APART or compared[pick] == size:
                 break
             cosine = _likeness(
-                pick, chosen, compared[pick], size, mode, matrix, slots, texts, (rows, table, directions), shares, room
+                pick, chosen, compared[pick], size, mode, matrix, slots, texts, (rows, marks, table, directions), shares, room
             )
             compared[pick] = size
             if cosine >= same and not must[pick]:
@@ -241,12 +241,12 @@ def _fill(  # noqa: C901, PLR0912, PLR0915 - one loop over the places
         source_count[source[pick]] += 1
         story_count[story[pick]] += 1
         if mode == TEXTS:
-            table, filled = lay(slots[pick], size, starts, ends, terms, weights, rows, table, filled)
+            table, filled = lay(slots[pick], size, starts, ends, terms, weights, rows, marks, table, filled)
             widen(latent, slots[pick], directions[size])
         size += 1
     if mode == TEXTS:
         for one in range(size):
-            forget(slots[chosen[one]], one, starts, ends, terms, rows)
+            forget(slots[chosen[one]], one, starts, ends, terms, rows, marks)
     for place in range(1, k + 1):  # fewer items than slots: pins still come, as high as they can
         if waiting[place] >= 0:
             chosen[size], held[size] = waiting[place], PIN

@@ -16,8 +16,7 @@ from recommender.compiled import compiled
 from recommender.lanes import (
     FAST,
     LANES,
-    ROWS,
-    TABLE,
+    ROOM,
     direction_dots,
     fetch,
     forget,
@@ -36,6 +35,8 @@ Halves = NDArray[np.uint16]
 AHEAD = 4  # the row after so many is fetched meanwhile
 LONG = 1_024  # terms of a text that fit without asking for more room
 AHEAD_TERMS = 192  # as far as a body goes
+NEVER = np.float32(-3)  # less than any cosine
+SLACK = np.float32(1e-5)  # float32 sums may pass a bound by less than this
 
 
 @dataclass(frozen=True)
@@ -105,10 +106,17 @@ class Summed:
 
         Equal texts have equal cosines whatever stands around them. Cost: about 0.1 us a slot of a body.
         """
+        return self.reaching(slots, np.full(len(slots), NEVER, np.float32))
+
+    def reaching(self, slots: Slots, least: FloatArray) -> FloatArray:
+        """The cosines of those slots that reach `least` (slots,), as `cosines` tells them, and NaN for some of the rest.
+
+        Cost: directions are compared first; the words of a text that cannot reach it with any are not read.
+        """
         words_share = SUBJECT.words if self.length > 0 else 0.0
         dense_share = SUBJECT.dense if self.latent_length > NOTHING else 0.0
         found: FloatArray = _like_sum(
-            _slots(slots), *self.packed.arrays, self.dense, self.direction, np.float32(self.length or 1.0),
+            _slots(slots), least, *self.packed.arrays, self.dense, self.direction, np.float32(self.length or 1.0),
             words_share, dense_share,
         )  # fmt: skip
         return found
@@ -174,15 +182,10 @@ def latent_dots(slots, latent, direction, found):
 
 
 @nb.njit
-def blend(slots, starts, ends, directed, words, along, words_share, dense_share):
-    """Into `words`: the mean over the views both have; a share is 0 for a view that the other side lacks."""
-    for one in range(len(slots)):
-        slot = slots[one]
-        words_weight = words_share if ends[slot] > starts[slot] else 0.0
-        dense_weight = dense_share if directed[slot] else 0.0
-        weight = words_weight + dense_weight
-        both = words_weight * np.float64(words[one]) + dense_weight * np.float64(along[one])
-        words[one] = both / weight if weight > 0 else 0.0
+def blended(slot, starts, ends, directed, words, along, words_share, dense_share):
+    """The mean over the views both have; a share is 0 for a view that the other side lacks."""
+    words_weight = words_share if ends[slot] > starts[slot] else 0.0
+    return mean(words, along, words_weight, dense_share if directed[slot] else 0.0)
 
 
 @nb.njit(fastmath=FAST)
@@ -218,21 +221,29 @@ def _summed(reads, read_weights, starts, ends, terms, weights, latent, directed,
 
 
 @compiled(
-    nb.float32[::1](I64, *PACKED, F32, F32, nb.float32, nb.float64, nb.float64)
+    nb.float32[::1](I64, F32, *PACKED, F32, F32, nb.float32, nb.float64, nb.float64)
 )  # fmt: skip
 def _like_sum(
-    slots, starts, ends, terms, weights, latent, directed, dense, direction, length, words_share, dense_share
+    slots, least, starts, ends, terms, weights, latent, directed, dense, direction, length, words_share, dense_share
 ):
-    found, along = np.empty(len(slots), np.float32), np.empty(len(slots), np.float32)
-    word_dots(slots, starts, ends, terms, weights, dense, found)
-    found /= length
+    found, along = np.full(len(slots), np.nan, np.float32), np.empty(len(slots), np.float32)
     latent_dots(slots, latent, direction, along)
-    blend(slots, starts, ends, directed, found, along, words_share, dense_share)
+    left, near, count = np.empty(len(slots), np.int64), np.empty(len(slots), np.int64), 0
+    for one in range(len(slots)):
+        slot = slots[one]
+        most = blended(slot, starts, ends, directed, np.float32(1), along[one], words_share, dense_share)
+        left[count], near[count] = one, slot
+        count += most + SLACK >= least[one]  # nobody foresees which: no branch
+    words = np.empty(count, np.float32)
+    word_dots(near[:count], starts, ends, terms, weights, dense, words)
+    for place in range(count):
+        one, total = left[place], words[place] / length
+        found[one] = blended(near[place], starts, ends, directed, total, along[one], words_share, dense_share)
     return found
 
 
-@compiled(nb.float32[:, ::1](I64, I64, *PACKED, ROWS, TABLE, nb.float64, nb.float64))
-def _among(few, many, starts, ends, terms, weights, latent, directed, rows, table, words_share, dense_share):
+@compiled(nb.float32[:, ::1](I64, I64, *PACKED, *ROOM, nb.float64, nb.float64))
+def _among(few, many, starts, ends, terms, weights, latent, directed, rows, marks, table, words_share, dense_share):
     found = np.empty((len(few), len(many)), np.float32)
     directions = np.zeros((LANES, latent.shape[1]), np.float32)
     words, along, widest = (
@@ -244,12 +255,12 @@ def _among(few, many, starts, ends, terms, weights, latent, directed, rows, tabl
     for first in range(0, len(few), LANES):
         count, filled = min(LANES, len(few) - first), 1
         for lane in range(count):
-            table, filled = lay(few[first + lane], lane, starts, ends, terms, weights, rows, table, filled)
+            table, filled = lay(few[first + lane], lane, starts, ends, terms, weights, rows, marks, table, filled)
             widen(latent, few[first + lane], directions[lane])
         for other in range(len(many)):
             slot = many[other]
             fetch(many[min(other + AHEAD, len(many) - 1)], starts, terms, weights, latent, AHEAD_TERMS)
-            lane_dots(slot, 0, starts, ends, terms, weights, rows, table, hits, factors, words)
+            lane_dots(slot, 0, starts, ends, terms, weights, rows, marks, table, hits, factors, words)
             direction_dots(slot, latent, directions, 0, count, widest, along)
             for lane in range(count):
                 one = few[first + lane]
@@ -257,7 +268,7 @@ def _among(few, many, starts, ends, terms, weights, latent, directed, rows, tabl
                 dense_weight = dense_share if directed[slot] and directed[one] else 0.0
                 found[first + lane, other] = mean(words[lane], along[lane], words_weight, dense_weight)
         for lane in range(count):
-            forget(few[first + lane], lane, starts, ends, terms, rows)
+            forget(few[first + lane], lane, starts, ends, terms, rows, marks)
     return found
 
 

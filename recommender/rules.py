@@ -22,6 +22,7 @@ from recommender.signals import HOUR_US
 from recommender.topics import NO_ROWS
 
 AWAY_FADES_H = 28 * 24.0  # after this, "less like this" only keeps its own story away
+LESS_LIKE = kinds("less_like_this")[0]
 AWAY_CLOSE = 0.2  # cosine from which an article is like one just turned away
 
 
@@ -122,6 +123,8 @@ def resolve(
 
 def in_effect(rules: Sequence[DeskRule], at_us: int) -> tuple[DeskRule, ...]:
     """Those whose time has come and not passed."""
+    if not rules:
+        return ()
     at = instant(at_us)
     return tuple(r for r in rules if r.row.starts_at <= at and (r.row.ends_at is None or at < r.row.ends_at))
 
@@ -235,8 +238,11 @@ def less_like(history: Histories, rows: Rows, at_us: int) -> list[tuple[int, flo
 
     Fading: at first whatever is at all alike, after four weeks only the same. `rows` of the articles of the history.
     """
+    is_less = history.kind == LESS_LIKE
+    if not is_less.any():
+        return []
     faded = (at_us - history.at_us) / HOUR_US / AWAY_FADES_H
-    wanted = (history.kind == kinds("less_like_this")[0]) & (faded >= 0) & (faded < 1) & (rows >= 0)
+    wanted = is_less & (faded >= 0) & (faded < 1) & (rows >= 0)
     bars = AWAY_CLOSE + (1 - AWAY_CLOSE) * faded
     return list(zip(rows[wanted].tolist(), bars[wanted].tolist(), strict=True))
 

@@ -137,7 +137,7 @@ class Facts(NamedTuple):
     weights: Mapping[str, float]
     topic: str | None = None  # one the reader follows
     held: str = ""  # pin, must_show, explore
-    last_read_h: float | None = None  # since the nearest read
+    last_read_h: float | None = None  # since the nearest read, where it is the only one
     was_missed: bool = False  # it came out while the reader was away
 
 
@@ -279,9 +279,11 @@ def _of_topic(index: ArticleIndex, window: Window | None, rows: Rows, topic: str
 
 
 def _since_read(index: ArticleIndex, reader: ReaderView, near: Sequence[Near], at_us: int) -> list[float | None]:
-    """Hours since the nearest read of each, None where there is none."""
-    told = [place for place, one in enumerate(near) if len(one.rows)]
+    """Hours since the nearest read of each, None where it is not the only one: of several no time is told."""
+    told = [place for place, one in enumerate(near) if len(one.rows) == 1]
     found: list[float | None] = [None] * len(near)
+    if not told:
+        return found
     ids = index.columns.id[[near[place].rows[0] for place in told]]
     mine = reader.history.article_id[:, None] == ids[None, :]
     last_us = np.where(mine, reader.history.at_us[:, None], NEVER).max(axis=0, initial=NEVER)

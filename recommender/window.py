@@ -144,6 +144,11 @@ class Window:
 
         return self.kept(("speaks", languages), (len(self.index.languages),), made)
 
+    def is_all_in(self, languages: tuple[str, ...]) -> bool:
+        """Whether everything `speaks` one of these."""
+        of = (len(self.index.languages),)
+        return self.kept(("all in", languages), of, lambda: bool(self.speaks(languages).all()))
+
     def packed(self, rows: Rows) -> tuple[Packed, Slots, Slots]:
         """The vectors, the slots of the window's articles, and those of other rows."""
         with self.packer.lock:
@@ -166,14 +171,14 @@ class Window:
 
     def decay(self, half_life_h: tuple[float, float, float], at_us: int) -> tuple[NDArray[np.float64], FloatArray]:
         """2 ** -(age / half-life) in two factors: of each article at some hour past, and of each lifetime since."""
-        hours = np.array(half_life_h)
-        from_us = at_us - at_us % HOUR_US if hours.min() > 0.1 else at_us
+        from_us = at_us - at_us % HOUR_US if min(half_life_h) > 0.1 else at_us
 
         def made() -> NDArray[np.float64]:
-            age = (self.published_at_us - from_us) / (hours[self.lifetime] * HOUR_US)
+            age = (self.published_at_us - from_us) / (np.array(half_life_h)[self.lifetime] * HOUR_US)
             return np.asarray(np.exp2(np.minimum(age, 500.0)), np.float64)
 
-        return self.kept(("decay", half_life_h), (from_us,), made), np.exp2((from_us - at_us) / (hours * HOUR_US))
+        since = np.array([2.0 ** ((from_us - at_us) / (hours * HOUR_US)) for hours in half_life_h])
+        return self.kept(("decay", half_life_h), (from_us,), made), since
 
     def kept(self, name: object, of: tuple[object, ...], make: Callable[[], T]) -> T:
         """What was made the last time, if it was made of the same (identical or equal) things."""

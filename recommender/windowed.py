@@ -19,7 +19,7 @@ from recommender.packed import F32, F32_2, I64, Packed, Slots, Summed, array
 from recommender.profile import Profiles, liked
 from recommender.ranking import SCORE_STEP, Keys, Likeness, best
 from recommender.rules import Choices
-from recommender.signals import SIGNALS, weight_vector
+from recommender.signals import HALF_CLOSE, SIGNALS, weight_vector
 from recommender.snapshot import Snapshot, empty_history, trust_in
 from recommender.window import Marks, Places, Taste, Window, add_texts, signal_rows
 
@@ -132,7 +132,8 @@ class Windowed:
         self._compare(_untold(based, first, self.compared, _bar(based[first], 2 * size)))
         told = _retold(based, self._S, weights, adjust, first, self.compared)
         bar = _bar(told, size) - 2 * SCORE_STEP
-        self._compare(_untold(based, first, self.compared, bar - most))
+        left = _untold(based, first, self.compared, bar - most)
+        self._compare(left, least=_inverse((bar - based[left]) / most))
         _retold(based, self._S, weights, adjust, first, self.compared)
         return based
 
@@ -141,12 +142,16 @@ class Windowed:
         found = np.flatnonzero(self.compared)
         return None if len(found) == len(self) else found
 
-    def _compare(self, rows: NDArray[np.intp]) -> None:
-        """Compare the texts of these, none of which was."""
+    def _compare(self, rows: NDArray[np.intp], least: FloatArray | None = None) -> None:
+        """Compare the texts of these, none of which was, as far as their cosine may be `least`."""
         if not len(rows):
             return
-        slots = self._texts[1][self.places[rows]]
-        add_texts(self._S, rows, self._profile.cosines(slots), self._taste.share)
+        slots, profile = self._texts[1][self.places[rows]], self._profile
+        cosine = profile.cosines(slots) if least is None else profile.reaching(slots, least)
+        if least is not None:
+            told = ~np.isnan(cosine)
+            rows, cosine = rows[told], cosine[told]
+        add_texts(self._S, rows, cosine, self._taste.share)
         self.compared[rows] = True
 
     @cached_property
@@ -184,6 +189,12 @@ def _without_interest(weights: FloatArray) -> FloatArray:
 def _bar(values: FloatArray, count: int) -> float:
     """The least of the `count` greatest."""
     return float(np.partition(values, len(values) - count)[len(values) - count])
+
+
+def _inverse(closeness: FloatArray) -> FloatArray:
+    """The cosines of these closenesses, a little less; below 0 where any will do."""
+    bounded = np.minimum(closeness, 1.0).astype(np.float64)
+    return np.asarray(bounded * HALF_CLOSE / (1 + HALF_CLOSE - bounded) - 1e-6, np.float32)
 
 
 @compiled(nb.types.Tuple((nb.int64[::1], nb.float32[::1]))(F32_2, F32, F32, array(nb.int8)))
