@@ -98,6 +98,36 @@ def direction_dots(slot, latent, directions, first, last, widest, found):
         found[row], found[row + np.uint64(1)], found[row + np.uint64(2)], found[row + np.uint64(3)] = a, b, c, d
 
 
+@nb.njit(fastmath=FAST)
+def direction_dots_of_two(slot, other, latent, directions, last, wide, found):
+    """The same for two slots and `directions[:last]`, into found[0] and found[1]; `wide` is scratch (2 x r)."""
+    widen(latent, slot, wide[0])
+    widen(latent, other, wide[1])
+    for one in range(0, last, 4):
+        row = np.uint64(one)
+        a = b = c = d = e = f = g = h = np.float32(0)
+        for place in range(latent.shape[1]):
+            mine, its = wide[0, place], wide[1, place]
+            first, second = directions[row, place], directions[row + np.uint64(1), place]
+            third, fourth = directions[row + np.uint64(2), place], directions[row + np.uint64(3), place]
+            a, e = a + mine * first, e + its * first
+            b, f = b + mine * second, f + its * second
+            c, g = c + mine * third, g + its * third
+            d, h = d + mine * fourth, h + its * fourth
+        found[0, one], found[0, one + 1], found[0, one + 2], found[0, one + 3] = a, b, c, d
+        found[1, one], found[1, one + 1], found[1, one + 2], found[1, one + 3] = e, f, g, h
+
+
+@nb.njit(error_model="numpy")
+def means(words, along, word_shares, dense_shares, has_words, has_direction, found):
+    """`mean` for each lane of what one text and the laid ones have; a share is 0 for a view that one of them lacks."""
+    for lane in range(len(found)):
+        words_weight, dense_weight = word_shares[lane] * has_words, dense_shares[lane] * has_direction
+        weight = words_weight + dense_weight
+        both = words_weight * np.float64(words[lane]) + dense_weight * np.float64(along[lane])
+        found[lane] = np.float32(both / weight) if weight > 0 else np.float32(0)
+
+
 @nb.njit
 def fetch(slot, starts, terms, weights, latent, lines):
     """Have a slot's row on its way to the cache."""
@@ -109,7 +139,7 @@ def fetch(slot, starts, terms, weights, latent, lines):
         prefetch(flat, slot * latent.shape[1] + place)
 
 
-@nb.njit
+@nb.njit(error_model="numpy")
 def mean(words, along, words_weight, dense_weight):
     """The mean of both views' cosines by their weights, 0 where both are 0."""
     weight = words_weight + dense_weight

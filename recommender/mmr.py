@@ -99,25 +99,36 @@ _NO_TEXTS = Packed(
 
 @nb.njit
 def _coded(groups):
-    """Groups as numbers from 1, in an order of no meaning; 0 stays 0."""
-    order, code = np.argsort(groups), np.zeros(len(groups), np.int64)
-    last = 0
-    for place in range(len(order)):
-        one = order[place]
-        if place == 0 or groups[one] != groups[order[place - 1]]:
+    """Groups as numbers from 1, in the order of their first; 0 stays 0."""
+    bits = 3
+    while 1 << bits < 2 * len(groups):
+        bits += 1
+    first, code, last = np.full(1 << bits, -1, np.int64), np.zeros(len(groups), np.int64), 0
+    for one in range(len(groups)):
+        if groups[one] == 0:
+            continue
+        room = np.int64(np.uint64(groups[one]) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(64 - bits))
+        while first[room] >= 0 and groups[first[room]] != groups[one]:
+            room = (room + 1) & ((1 << bits) - 1)
+        if first[room] < 0:
             last += 1
-        code[one] = last if groups[one] != 0 else 0
+            first[room], code[one] = one, last
+        else:
+            code[one] = code[first[room]]
     return code
 
 
 @nb.njit
-def _best(key, source, source_count, source_cap, story, story_count, story_cap):
+def _best(key, ahead, source, source_count, source_cap, story, story_count, story_cap):
     """The best free candidate whose story has room, of a source with room if its tier has one; -1: none.
 
-    Keys are steps of value, TIER lower for each tier; out is -inf. Equal keys: the earlier.
+    Keys are steps of value, TIER lower for each tier; out is -inf. Equal keys: the earlier. `ahead` is what no key
+    from there on passes.
     """
     best, crowded, best_key, crowded_key = -1, -1, -np.inf, -np.inf
     for one in range(len(key)):
+        if ahead[one] <= best_key:
+            break
         if key[one] <= best_key or (story[one] and story_count[story[one]] >= story_cap):
             continue
         if source[one] == 0 or source_count[source[one]] < source_cap:
@@ -148,7 +159,7 @@ def _must(key, must, waiting, place, within):
     return musts > 0 and left <= musts
 
 
-@nb.njit
+@nb.njit(error_model="numpy")
 def _cost(cosine, most):
     """What a likeness takes from a value, float32 as `signals.closeness` is."""
     bounded = min(max(cosine, np.float32(0)), np.float32(1))
@@ -192,6 +203,9 @@ def _fill(  # noqa: C901, PLR0912, PLR0915 - one loop over the places
 ):  # fmt: skip
     n = len(value)
     key = np.rint(value / STEP) - TIER * tier  # of value less likeness, as far as it was compared
+    ahead = key.copy()
+    for one in range(n - 2, -1, -1):
+        ahead[one] = max(ahead[one], ahead[one + 1])
     compared = np.zeros(n, np.int64)  # with how many of the chosen
     key[waiting[waiting >= 0]] = -np.inf
     chosen, held = np.empty(k, np.int64), np.zeros(k, np.int8)
@@ -223,12 +237,11 @@ def _fill(  # noqa: C901, PLR0912, PLR0915 - one loop over the places
             if why == MUST_SHOW:
                 pick = _best_must(key, tier, must)
             else:
-                pick = _best(key, source, source_count, source_cap, story, story_count, story_cap)
+                pick = _best(key, ahead, source, source_count, source_cap, story, story_count, story_cap)
             if pick < 0 or mode == APART or compared[pick] == size:
                 break
-            cosine = _likeness(
-                pick, chosen, compared[pick], size, mode, matrix, slots, texts, (rows, marks, table, directions), shares, room
-            )
+            laid = (rows, marks, table, directions)  # the table may have grown
+            cosine = _likeness(pick, chosen, compared[pick], size, mode, matrix, slots, texts, laid, shares, room)
             compared[pick] = size
             if cosine >= same and not must[pick]:
                 key[pick] = -np.inf

@@ -17,13 +17,14 @@ from recommender.lanes import (
     FAST,
     LANES,
     ROOM,
-    direction_dots,
+    direction_dots_of_two,
     fetch,
     forget,
     lane_dots,
     lanes,
     lay,
     mean,
+    means,
     widen,
 )
 from recommender.postings.intrinsics import prefetch, widened
@@ -109,7 +110,7 @@ class Summed:
         return self.reaching(slots, np.full(len(slots), NEVER, np.float32))
 
     def reaching(self, slots: Slots, least: FloatArray) -> FloatArray:
-        """The cosines of those slots that reach `least` (slots,), as `cosines` tells them, and NaN for some of the rest.
+        """The cosines of those slots that reach `least` (slots,), as `cosines` tells them; NaN for some of the rest.
 
         Cost: directions are compared first; the words of a text that cannot reach it with any are not read.
         """
@@ -245,28 +246,30 @@ def _like_sum(
 @compiled(nb.float32[:, ::1](I64, I64, *PACKED, *ROOM, nb.float64, nb.float64))
 def _among(few, many, starts, ends, terms, weights, latent, directed, rows, marks, table, words_share, dense_share):
     found = np.empty((len(few), len(many)), np.float32)
-    directions = np.zeros((LANES, latent.shape[1]), np.float32)
-    words, along, widest = (
-        np.empty(LANES, np.float32),
-        np.empty(LANES, np.float32),
-        np.empty(latent.shape[1], np.float32),
-    )
+    directions, wide = np.zeros((LANES, latent.shape[1]), np.float32), np.empty((2, latent.shape[1]), np.float32)
+    words, along, alike = np.empty(LANES, np.float32), np.zeros((2, LANES), np.float32), np.empty(LANES, np.float32)
+    word_shares, dense_shares = np.zeros(LANES), np.zeros(LANES)
     hits, factors = np.empty(LONG, np.int32), np.empty(LONG, np.float32)
     for first in range(0, len(few), LANES):
         count, filled = min(LANES, len(few) - first), 1
         for lane in range(count):
-            table, filled = lay(few[first + lane], lane, starts, ends, terms, weights, rows, marks, table, filled)
-            widen(latent, few[first + lane], directions[lane])
+            one = few[first + lane]
+            table, filled = lay(one, lane, starts, ends, terms, weights, rows, marks, table, filled)
+            widen(latent, one, directions[lane])
+            word_shares[lane], dense_shares[lane] = words_share * (ends[one] > starts[one]), dense_share * directed[one]
         for other in range(len(many)):
             slot = many[other]
             fetch(many[min(other + AHEAD, len(many) - 1)], starts, terms, weights, latent, AHEAD_TERMS)
             lane_dots(slot, 0, starts, ends, terms, weights, rows, marks, table, hits, factors, words)
-            direction_dots(slot, latent, directions, 0, count, widest, along)
+            if other % 2 == 0:
+                after = many[min(other + 1, len(many) - 1)]
+                direction_dots_of_two(slot, after, latent, directions, count, wide, along)
+            means(
+                words, along[other % 2], word_shares, dense_shares, ends[slot] > starts[slot], directed[slot],
+                alike[:count],
+            )  # fmt: skip
             for lane in range(count):
-                one = few[first + lane]
-                words_weight = words_share if ends[slot] > starts[slot] and ends[one] > starts[one] else 0.0
-                dense_weight = dense_share if directed[slot] and directed[one] else 0.0
-                found[first + lane, other] = mean(words[lane], along[lane], words_weight, dense_weight)
+                found[first + lane, other] = alike[lane]
         for lane in range(count):
             forget(few[first + lane], lane, starts, ends, terms, rows, marks)
     return found
