@@ -60,6 +60,29 @@ def test_a_text_alone_has_the_cosine_it_has_among_others(seed: int) -> None:
     assert np.concatenate([profile.cosines(np.array([one])) for one in range(40)]).tolist() == together.tolist()
 
 
+@settings(max_examples=60, deadline=None)
+@given(seeds, st.integers(0, 5), st.sampled_from([0, 7]), st.floats(-0.2, 1))
+def test_only_texts_that_cannot_reach_the_bar_are_left_out(seed: int, count: int, directions: int, bar: float) -> None:
+    """Those told have the cosine they have without a bar, to the last bit; all that reach it are told."""
+    vectors, random = texts(seed, 40, directions=directions), np.random.default_rng(seed)
+    profile = Packed.of(vectors).summed(random.integers(0, 40, count), np.ones(count, np.float32))
+    cosine, least = profile.cosines(np.arange(40)), np.where(random.random(40) < 0.3, -1, bar).astype(np.float32)
+    found = profile.reaching(np.arange(40), least)
+    told = ~np.isnan(found)
+    assert found[told].tolist() == cosine[told].tolist()
+    assert told[cosine >= least].all()
+
+
+def test_words_of_texts_that_point_elsewhere_are_not_read() -> None:
+    """Whatever they say, they cannot bring the cosine to the bar."""
+    words = sparse.csr_matrix(np.full((3, 4), 0.5, np.float32))
+    dense = np.array([[1, 0], [0, 1], [0.6, 0.8]], np.float32)
+    packed = Packed.of(Vectors(words, sparse.csr_matrix((3, 4), dtype=np.float32), dense))
+    found = packed.summed(np.array([0]), np.ones(1, np.float32)).reaching(np.arange(3), np.full(3, 0.7, np.float32))
+    expected = [1.0, np.nan, SUBJECT.words + 0.6 * SUBJECT.dense]
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
 def test_texts_longer_than_the_usual_room_are_compared_like_any_other() -> None:
     """5,000 terms a text: more than the room that one thread holds ready, for terms and for rows side by side."""
     vectors = texts(3, 40, terms=10_000, share=0.5)
