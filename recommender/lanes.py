@@ -67,7 +67,7 @@ def lane_dots(slot, block, starts, ends, terms, weights, rows, marks, table, hit
     for place in range(np.uint64(starts[slot]), np.uint64(ends[slot])):
         term = np.uint32(terms[place])
         hits[np.uint64(count)], factors[np.uint64(count)] = terms[place], weights[place]
-        count += np.int64(marked[np.uint64(term >> np.uint32(6))] >> np.uint64(term & np.uint32(63)) & np.uint64(1))
+        count += marked[np.uint64(term >> np.uint32(6))] >> np.uint64(term & np.uint32(63)) & np.uint64(1) != 0
     for hit in range(np.uint64(count)):
         hits[hit] = row_of[np.uint32(hits[hit])]
     lane_sums(table, hits, factors, count, found, block * LANES)
